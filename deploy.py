@@ -1,0 +1,64 @@
+"""
+A whole mail host, top to bottom: `pyinfra inventories/prod.py deploy.py`.
+
+Run again, it changes nothing; run on a host that drifted, it mends what drifted.
+"""
+
+from pyinfra import host
+
+from facts.system import System
+from operations import (
+    addresses,
+    configuration,
+    dovecot,
+    mailboxes,
+    opendkim,
+    packages,
+    postfix,
+    system,
+    tls,
+)
+from operations.preflight import checked_settings
+
+# Every error in the inventory, and every reason against this machine, before it is touched.
+machine = host.get_fact(System)
+mail = checked_settings(machine)
+vmail = machine.vmail or system.VMAIL_IDS
+
+packages.install(
+    name="Packages: Postfix, Dovecot, OpenDKIM and what they need",
+    packages=packages.wanted(mail, machine),
+)
+system.configure(
+    name="Machine: names, clock, swap, the account that owns the mail",
+    hostname=mail.mail_hostname,
+    mailname=mail.primary_domain,
+    swap_size=mail.mail_swap_size,
+)
+if mail.mail_tls.mode == "self-signed":
+    tls.self_signed(name="TLS: a self-signed certificate", names=mail.names)
+opendkim.keys(
+    name="DKIM: a signing key for each domain",
+    domains=mail.mail_domains,
+    selector=mail.mail_dkim_selector,
+    bits=mail.mail_dkim_bits,
+)
+configuration.apply(
+    name="Configuration: check all of it, put it in place, run it",
+    configurations=[
+        system.configuration(machine),
+        tls.configuration(mail),
+        opendkim.configuration(mail, machine.nameservers),
+        dovecot.configuration(machine.release, mail, vmail),
+        postfix.configuration(machine.release, mail, vmail),
+    ],
+)
+dovecot.logins(
+    name="Logins: every user can log in, nobody else stays in",
+    users=list(mail.users),
+)
+mailboxes.retire(
+    name="Mailboxes: archive or purge the mail of removed users",
+    users=addresses.mailboxes(mail),
+    removed=mail.removed_users,
+)

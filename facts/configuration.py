@@ -1,0 +1,85 @@
+"""What the host's managed files look like: content digest, owner and mode, in one read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyinfra.api import FactBase, StringCommand
+from pyinfra.api.exceptions import FactProcessError
+from typing_extensions import override
+
+from facts.shell import script
+
+
+@dataclass(frozen=True)
+class FileState:
+    """One file as it is on the host. `mode` is octal digits as in stat(1), e.g. "640"."""
+
+    sha256: str
+    owner: str
+    group: str
+    mode: str
+
+
+# A path that is no regular file (a directory, a dangling link) gets the digest "-", so that it
+# differs from any wanted content and the operation that wants a file there says so.
+_SCRIPT = """
+for path; do
+  [ -e "$path" ] || [ -L "$path" ] || continue
+  if [ -f "$path" ]; then sum=$(sha256sum < "$path"); else sum=-; fi
+  stat -c "${sum%% *} %U %G %a %n" "$path"
+done
+"""
+
+
+def parse_file_states(output: list[str]) -> dict[str, FileState]:
+    """Parse "sha256 owner group mode path" lines; a path that does not exist has no line."""
+    states = {}
+    for line in output:
+        fields = line.split(" ", 4)
+        if len(fields) != 5:
+            raise FactProcessError(f"unexpected line from stat: {line!r}")
+        *state, path = fields
+        states[path] = FileState(*state)
+    return states
+
+
+class ManagedFiles(FactBase[dict[str, FileState]]):
+    """
+    Returns the state of each of the given files that exists:
+
+    .. code:: python
+
+        {"/etc/postfix/main.cf": FileState("9f86d0…", "root", "root", "644")}
+    """
+
+    default = dict
+
+    @override
+    def command(self, paths: list[str]) -> StringCommand:
+        return script(_SCRIPT, *paths)
+
+    @override
+    def process(self, output: list[str]) -> dict[str, FileState]:
+        return parse_file_states(output)
+
+
+class FileContents(FactBase[dict[str, str]]):
+    """
+    Returns the text of each of the given files that exists (for `--diff`; never ask it for a file
+    that holds secrets: facts are printed by `-vvv`).
+    """
+
+    default = dict
+
+    @override
+    def command(self, paths: list[str]) -> StringCommand:
+        return script('for path; do [ ! -f "$path" ] || sed "s|^|$path:|" "$path"; done', *paths)
+
+    @override
+    def process(self, output: list[str]) -> dict[str, str]:
+        contents: dict[str, list[str]] = {}
+        for line in output:
+            path, _, text = line.partition(":")
+            contents.setdefault(path, []).append(f"{text}\n")
+        return {path: "".join(lines) for path, lines in contents.items()}

@@ -1,0 +1,64 @@
+"""Whose mail is on the host, whether its owner still has an account or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyinfra.api import FactBase, StringCommand
+from pyinfra.api.exceptions import FactProcessError
+from typing_extensions import override
+
+from facts.shell import script
+
+
+@dataclass(frozen=True)
+class MailboxFolders:
+    """
+    + present: addresses that have a mail folder
+    + retiring: names of folders whose archiving was cut off
+    """
+
+    present: frozenset[str] = frozenset()
+    retiring: frozenset[str] = frozenset()
+
+
+_SCRIPT = """
+cd "$1" 2>/dev/null || exit 0
+find . -mindepth 2 -maxdepth 2 -type d ! -path './.*' -printf 'present %P\\n'
+find . -mindepth 2 -maxdepth 2 -type d -path './.retiring/*' -printf 'retiring %f\\n'
+"""
+
+
+def parse_mailbox_folders(output: list[str]) -> MailboxFolders:
+    """Parse lines of "present DOMAIN/NAME" and "retiring FOLDER"."""
+    present, retiring = set(), set()
+    for line in output:
+        kind, _, path = line.partition(" ")
+        if kind == "present":
+            domain, _, name = path.partition("/")
+            present.add(f"{name}@{domain}")
+        elif kind == "retiring":
+            retiring.add(path)
+        else:
+            raise FactProcessError(f"unexpected line from find: {line!r}")
+    return MailboxFolders(frozenset(present), frozenset(retiring))
+
+
+class Mailboxes(FactBase[MailboxFolders]):
+    """
+    Returns the addresses that have mail on the host:
+
+    .. code:: python
+
+        MailboxFolders(present=frozenset({"alice@example.org"}), retiring=frozenset())
+    """
+
+    default = MailboxFolders
+
+    @override
+    def command(self, folder: str = "/var/vmail") -> StringCommand:
+        return script(_SCRIPT, folder)
+
+    @override
+    def process(self, output: list[str]) -> MailboxFolders:
+        return parse_mailbox_folders(output)

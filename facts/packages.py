@@ -1,0 +1,69 @@
+"""Which of the wanted Debian packages are installed, and whether an installation was cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyinfra.api import FactBase, StringCommand
+from typing_extensions import override
+
+from facts.shell import script
+
+
+@dataclass(frozen=True)
+class PackageStates:
+    """
+    + installed: those of the packages asked for that are installed and configured
+    + interrupted: dpkg has work left over, or our guard against early starts was left behind
+    """
+
+    installed: frozenset[str]
+    interrupted: bool
+
+
+#: Says of /usr/sbin/policy-rc.d that we made it (operations/packages.py).
+GUARD_MARK = "# mailhost: nothing starts before it is configured"
+
+_SCRIPT = f"""
+dpkg-query -W -f '${{db:Status-Abbrev}} ${{Package}}\\n' "$@" 2>/dev/null
+[ -z "$(dpkg --audit 2>/dev/null)" ] || echo interrupted
+grep -qs '^{GUARD_MARK}' /usr/sbin/policy-rc.d && echo interrupted
+true
+"""
+
+
+def parse_package_states(output: list[str]) -> PackageStates:
+    """Parse lines of "ii postfix" and the word "interrupted"."""
+    words = [line.split() for line in output]
+    return PackageStates(
+        frozenset(fields[1] for fields in words if fields[0] == "ii"),
+        ["interrupted"] in words,
+    )
+
+
+class Packages(FactBase[PackageStates]):
+    """
+    Returns which of the given Debian packages are installed, from dpkg-query(1):
+
+    .. code:: python
+
+        PackageStates(installed=frozenset({"postfix"}), interrupted=False)
+    """
+
+    @staticmethod
+    @override
+    def default() -> PackageStates:
+        return PackageStates(frozenset(), False)
+
+    @override
+    def requires_command(self, *args: object, **kwargs: object) -> str:
+        return "dpkg-query"
+
+    @override
+    def command(self, packages: Sequence[str]) -> StringCommand:
+        return script(_SCRIPT, *packages)
+
+    @override
+    def process(self, output: list[str]) -> PackageStates:
+        return parse_package_states(output)

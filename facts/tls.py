@@ -1,0 +1,93 @@
+"""The certificate that the mail services serve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cryptography import x509
+from pyinfra.api import FactBase, StringCommand
+from pyinfra.api.exceptions import FactProcessError
+from typing_extensions import override
+
+from facts.shell import script
+
+#: Private key, certificate and chain in one file, so that a rename replaces them all at once.
+PEM = "/etc/ssl/mail/mail.pem"
+
+
+@dataclass(frozen=True)
+class CertificateState:
+    """
+    + names: what the certificate is for, sorted
+    + not_after: its last moment
+    + self_signed: it is its own issuer
+    + key_matches: the key in the same file is the certificate's
+    + owner, mode: of the file, e.g. "root:root" and "600"
+    """
+
+    names: tuple[str, ...]
+    not_after: datetime
+    self_signed: bool
+    key_matches: bool
+    owner: str
+    mode: str
+
+
+# The private key stays on the host: only its public half is compared.
+_SCRIPT = """
+[ -s "$1" ] || exit 0
+stat -c 'owner %U:%G %a' "$1"
+key=$(openssl pkey -in "$1" -pubout 2>/dev/null)
+[ -n "$key" ] && [ "$key" = "$(openssl x509 -in "$1" -noout -pubkey 2>/dev/null)" ] &&
+  echo key matches
+openssl x509 -in "$1" 2>/dev/null
+true
+"""
+
+
+def parse_certificate(output: list[str]) -> CertificateState | None:
+    """Parse the Certificate fact's output; None where the file holds no certificate."""
+    start = next((i for i, line in enumerate(output) if line.startswith("-----BEGIN")), None)
+    if start is None:
+        return None
+    try:
+        certificate = x509.load_pem_x509_certificate("\n".join(output[start:]).encode())
+    except ValueError as error:
+        raise FactProcessError(f"unreadable certificate: {error}") from error
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        dns_names = tuple(sorted(names.get_values_for_type(x509.DNSName)))
+    except x509.ExtensionNotFound:
+        dns_names = ()
+    _, owner, mode = output[0].split()
+    return CertificateState(
+        names=dns_names,
+        not_after=certificate.not_valid_after_utc.astimezone(UTC),
+        self_signed=certificate.issuer == certificate.subject,
+        key_matches="key matches" in output[:start],
+        owner=owner,
+        mode=mode,
+    )
+
+
+class Certificate(FactBase[CertificateState | None]):
+    """
+    Returns the certificate that the mail services serve, None where there is none:
+
+    .. code:: python
+
+        CertificateState(("mail.example.org",), datetime(2028, 2, 27, …), True, True, …)
+    """
+
+    @override
+    def requires_command(self, *args: object, **kwargs: object) -> str:
+        return "openssl"
+
+    @override
+    def command(self, path: str = PEM) -> StringCommand:
+        return script(_SCRIPT, path)
+
+    @override
+    def process(self, output: list[str]) -> CertificateState | None:
+        return parse_certificate(output)

@@ -1,0 +1,150 @@
+"""Who receives and who sends as which address: pure functions of the settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from settings import PASSWORD_REMEDY, UNKNOWN, Settings, User, fqdn, local_part
+
+#: RFC 2142, and the two names that a machine's own mail goes to: they always end somewhere.
+RFC_2142_NAMES = (
+    *("postmaster", "abuse", "hostmaster", "webmaster", "www", "noc", "security", "info", "sales"),
+    *("support", "marketing", "usenet", "news", "uucp", "ftp", "root", "mailer-daemon"),
+)
+
+_UNCHECKED = User.model_construct()
+
+
+def aliases(mail: Settings) -> dict[str, list[str]]:
+    """
+    Return alias -> targets, all of them full addresses: the inventory's, and RFC 2142's names of
+    every domain. Those lead to the primary postmaster, and he is root's alias or the first user.
+    """
+    found = dict(mail.aliases)
+    postmaster, root = (f"{name}@{mail.primary_domain}" for name in ("postmaster", "root"))
+    taken = {*mail.users, *found}
+    if postmaster not in taken and implicit_mailbox(mail) is None:
+        found[postmaster] = [root if root in taken else _first_user(mail)]
+    for domain in mail.mail_domains:
+        for name in RFC_2142_NAMES:
+            address = f"{name}@{domain}"
+            if address not in taken and address != postmaster:
+                found[address] = [postmaster]
+    return found
+
+
+def _first_user(mail: Settings) -> str:
+    own = [user for user in mail.users if user.endswith(f"@{mail.primary_domain}")]
+    return (own or list(mail.users))[0]
+
+
+def implicit_mailbox(mail: Settings) -> str | None:
+    """Return postmaster's address where nobody reads his mail: it is kept, without a login."""
+    postmaster, root = (f"{name}@{mail.primary_domain}" for name in ("postmaster", "root"))
+    if mail.users or postmaster in mail.aliases or root in mail.aliases:
+        return None
+    return postmaster
+
+
+def mailboxes(mail: Settings) -> list[str]:
+    """Return every address that has a mailbox."""
+    implicit = implicit_mailbox(mail)
+    return [*mail.users, *([implicit] if implicit else [])]
+
+
+def sender_logins(mail: Settings) -> dict[str, list[str]]:
+    """Return own address -> logins that may send as it: the user, or whom an alias leads to."""
+    all_aliases = aliases(mail)
+
+    def reached(address: str, path: tuple[str, ...]) -> Iterator[str]:
+        for target in all_aliases.get(address, []):
+            if target in mail.users:
+                yield target
+            if target not in path:
+                yield from reached(target, (*path, target))
+
+    logins = {user: [user] for user in mail.users}
+    for alias in all_aliases:
+        if users := sorted({*reached(alias, (alias,)), *logins.get(alias, [])}):
+            logins[alias] = users
+    return logins
+
+
+def problems(mail: Settings) -> list[str]:
+    """Return what is wrong with the users and aliases among each other, one line each."""
+    if mail.mail_domains == [UNKNOWN]:
+        return []  # said already, and nothing could be right without the domains
+    return [
+        *_name_problems(mail, "mail_users", mail.mail_users),
+        *_name_problems(mail, "mail_aliases", mail.mail_aliases),
+        *(
+            f"mail_users.{name}.password_hash: is missing; {PASSWORD_REMEDY}"
+            for name, user in mail.mail_users.items()
+            if user != _UNCHECKED and user.state == "present" and user.password_hash is None
+        ),
+        *(problem for name in mail.mail_aliases for problem in _alias_problems(mail, name)),
+        *_loops(mail),
+    ]
+
+
+def _name_problems(mail: Settings, key: str, names: Iterable[str]) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for name in names:
+        address = mail.address(name)
+        local, _, domain = address.rpartition("@")
+        try:
+            local_part(local)
+        except ValueError as error:
+            yield f"{key}.{name}: {error}"
+        if domain not in mail.mail_domains:
+            yield f"{key}.{name}: {domain} is not in mail_domains; add it there, or use one that is"
+        if address in seen:
+            yield f"{key}.{name}: is {address}, and so is {seen[address]!r}; keep one of them"
+        seen[address] = name
+
+
+def _alias_problems(mail: Settings, name: str) -> Iterator[str]:
+    key, alias = f"mail_aliases.{name}", mail.address(name)
+    targets = mail.aliases[alias]
+    if not targets:
+        yield f"{key}: leads nowhere; list at least one target"
+    if alias in mail.users and alias not in targets:
+        yield f"{key}: hides the user {alias}; list {alias} among its targets, or rename one"
+    for target in targets:
+        local, _, domain = target.rpartition("@")
+        try:
+            fqdn(domain)
+        except ValueError:
+            local = ""
+        if not local or re.search(r'[\s,<>"()]', local):
+            yield f"{key}: {target!r} is no address; write user@domain or the name of a user"
+        elif domain in mail.mail_domains and not _exists(mail, target):
+            yield f"{key}: {target} is no user and no alias; add it, or correct the target"
+
+
+def _exists(mail: Settings, target: str) -> bool:
+    local, _, domain = target.rpartition("@")
+    name = local.partition("+")[0]
+    address = f"{name}@{domain}"
+    return address in mail.users or address in mail.aliases or name in RFC_2142_NAMES
+
+
+def _loops(mail: Settings) -> list[str]:
+    """Report each loop once. An alias that lists its own user is a copy, not a loop."""
+    loops: dict[frozenset[str], list[str]] = {}
+
+    def follow(address: str, path: list[str]) -> None:
+        if address in path:
+            loop = path[path.index(address) :]
+            if loop != [address] or address not in mail.users:
+                loops.setdefault(frozenset(loop), [*loop, address])
+            return
+        for target in mail.aliases.get(address, []):
+            follow(target, [*path, address])
+
+    for alias in mail.aliases:
+        follow(alias, [])
+    return [
+        f"mail_aliases: {' -> '.join(loop)} is a loop; remove a step" for loop in loops.values()
+    ]

@@ -1,0 +1,73 @@
+"""Dovecot: IMAP, POP3 and the logins of all services, from one passwd-file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from facts.dovecot import DoveadmUsers, DoveadmWho
+from facts.shell import script
+from facts.tls import PEM
+from operations.configuration import Configuration, File, render
+from operations.system import MAIL_FOLDER
+from settings import Settings
+
+#: Debian release -> the Dovecot whose configuration language it speaks (2.4 reads no 2.3 file).
+SERIES = {"12": "2.3", "13": "2.4"}
+
+
+def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Configuration:
+    """
+    Return Dovecot's files.
+
+    + release: Debian's, "12" or "13"
+    + vmail: uid and gid that own the mail
+    """
+    main = render(
+        f"dovecot/{SERIES[release]}/dovecot.conf.j2",
+        primary_domain=mail.primary_domain,
+        pem=PEM,
+        mail_folder=MAIL_FOLDER,
+        uid=vmail[0],
+    )
+    passwd_file = "".join(
+        f"{address}:{{CRYPT}}{user.password_hash}::::::\n" for address, user in mail.users.items()
+    )
+    return Configuration(
+        "dovecot",
+        [
+            File("/etc/dovecot/dovecot.conf", main),
+            File("/etc/dovecot/users", passwd_file, group="dovecot", mode="640", secret=True),
+        ],
+        check=_CHECK,
+    )
+
+
+_CHECK = """
+warnings=$(doveconf -n -c "$stage/etc/dovecot/dovecot.conf" 2>&1 >/dev/null) ||
+  fail "doveconf refuses /etc/dovecot/dovecot.conf: $warnings"
+[ -z "$warnings" ] || fail "doveconf warns of /etc/dovecot/dovecot.conf: $warnings"
+"""
+
+
+@operation()
+def logins(users: Collection[str]) -> Generator[StringCommand, None, None]:
+    """
+    Verify that exactly these users can log in, and end the sessions of everybody else.
+
+    + users: full addresses
+
+    Fails where Dovecot does not know a user that it should know.
+    """
+    known = host.get_fact(DoveadmUsers)
+    missing = sorted(set(users) - set(known))
+    strangers = sorted(set(host.get_fact(DoveadmWho)) - set(users))
+    if missing:
+        yield script('echo "Dovecot does not know: $*" >&2; exit 1', *missing)
+    if strangers:
+        # 68 (EX_NOHOST): the session ended by itself in the meantime.
+        yield script('for user; do doveadm kick "$user" || [ $? = 68 ]; done', *strangers)
+    if not (missing or strangers):
+        host.noop("every user can log in, nobody else has a session")

@@ -1,0 +1,80 @@
+"""The mail of users who are no more: archived or purged where asked, otherwise left and named."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping
+
+from pyinfra import host, logger
+from pyinfra.api import StringCommand, operation
+
+from facts.mailboxes import Mailboxes
+from facts.shell import script
+from operations.system import MAIL_FOLDER
+
+# The rename takes the mailbox out of reach at once (a user of the same name starts empty), and the
+# mark in the folder's name tells a run that takes over after a cut what remained to be done.
+_RETIRE = """
+set -eu
+umask 077
+root=$1; shift
+retiring=$root/.retiring archive=$root/.archive
+mkdir -p "$retiring" "$archive"
+for request; do
+  how=${request%%:*} user=${request#*:}
+  mailbox=$root/${user#*@}/${user%@*}
+  doveadm kick "$user" || [ $? = 68 ]
+  [ ! -d "$mailbox" ] || mv -T "$mailbox" "$retiring/$how:$user-$(date -u +%Y%m%dT%H%M%SZ)"
+done
+for folder in "$retiring"/*; do
+  [ -d "$folder" ] || continue
+  name=${folder##*/}
+  case $name in
+  archive:*)
+    tar -C "$retiring" -czf "$archive/.new" "$name"
+    sync "$archive/.new"
+    mv -f "$archive/.new" "$archive/${name#archive:}.tar.gz"
+    ;;
+  esac
+  rm -rf "$folder"
+done
+"""
+
+
+def requests(present: Collection[str], removed: Mapping[str, str]) -> list[str]:
+    """Return "archive:USER" or "purge:USER" for each removed user who still has mail."""
+    return [f"{how}:{user}" for user, how in removed.items() if user in present]
+
+
+def orphans(
+    present: Collection[str], users: Collection[str], removed: Mapping[str, str]
+) -> list[str]:
+    """Return the addresses that have mail and that the inventory says nothing of."""
+    return sorted(set(present) - set(users) - set(removed))
+
+
+@operation()
+def retire(
+    users: Collection[str], removed: Mapping[str, str]
+) -> Generator[StringCommand, None, None]:
+    """
+    Archive or purge the mail of removed users, after their logins and tables are gone.
+
+    + users: addresses that have a mailbox
+    + removed: address -> "archive" (to a dated tar in `/var/vmail/.archive`) or "purge"
+
+    The mail of an address that is in neither stays where it is, and a warning names it.
+    """
+    folders = host.get_fact(Mailboxes, folder=MAIL_FOLDER)
+    for address in orphans(folders.present, users, removed):
+        logger.warning(
+            "%s %s is not in mail_users: it neither receives nor logs in; its mail stays in %s "
+            'until {"state": "absent"} removes it',
+            host.print_prefix,
+            address,
+            MAIL_FOLDER,
+        )
+    wanted = requests(folders.present, removed)
+    if not wanted and not folders.retiring:
+        host.noop("no removed user has mail left")
+        return
+    yield script(_RETIRE, MAIL_FOLDER, *wanted)

@@ -1,0 +1,116 @@
+"""Postfix: main.cf, master.cf and the lookup tables, all owned whole."""
+
+from __future__ import annotations
+
+from facts.tls import PEM
+from operations import addresses
+from operations.configuration import Configuration, File, lookup_table, render
+from operations.system import MAIL_FOLDER
+from settings import Settings
+
+TABLES = "/etc/postfix/tables"
+
+#: Names of this machine at which mail may be addressed to root and to postmaster.
+_LOCAL_NAMES = ("root", "postmaster", "abuse", "mailer-daemon")
+
+
+def virtual_mailboxes(mail: Settings) -> list[tuple[str, str]]:
+    """Return (address, Maildir below the mail folder) of every mailbox, see virtual(8)."""
+    rows = []
+    for address in addresses.mailboxes(mail):
+        name, _, domain = address.partition("@")
+        rows.append((address, f"{domain}/{name}/Maildir/"))
+    return rows
+
+
+def virtual_aliases(mail: Settings) -> list[tuple[str, str]]:
+    """Return (address, targets), see virtual(5); the machine's own names lead to the primary."""
+    rows = [(address, ", ".join(targets)) for address, targets in addresses.aliases(mail).items()]
+    for site in (mail.mail_hostname, "localhost", f"localhost.{mail.primary_domain}"):
+        rows += [(f"{name}@{site}", f"{name}@{mail.primary_domain}") for name in _LOCAL_NAMES]
+    return rows
+
+
+def sender_logins(mail: Settings) -> list[tuple[str, str]]:
+    """Return (address, logins that may send as it), see smtpd_sender_login_maps."""
+    owners = addresses.sender_logins(mail)
+    return [(address, ",".join(logins)) for address, logins in owners.items()]
+
+
+def _table(name: str, content: str, mode: str = "644", secret: bool = False) -> File:
+    return File(f"{TABLES}/{name}", content, mode=mode, secret=secret)
+
+
+def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Configuration:
+    """
+    Return Postfix's files.
+
+    + release: Debian's, "12" or "13"
+    + vmail: uid and gid that own the mail
+    """
+    main = render(
+        "postfix/main.cf.j2",
+        release=release,
+        hostname=mail.mail_hostname,
+        primary_domain=mail.primary_domain,
+        domains=mail.mail_domains,
+        message_size_limit=mail.mail_message_size_limit,
+        relayhost=relayhost(mail.mail_relayhost),
+        relayhost_login=bool(mail.relayhost_login),
+        relayhost_wrapper=(mail.mail_relayhost or "").endswith(":465"),
+        tables=TABLES,
+        pem=PEM,
+        mail_folder=MAIL_FOLDER,
+        vmail=vmail,
+    )
+    master = render(
+        "postfix/master.cf.j2", release=release, tables=TABLES, ipv6=mail.mail_ipv6 is not None
+    )
+    headers = {"release": release, "hostname": mail.mail_hostname}
+    return Configuration(
+        "postfix",
+        [
+            File("/etc/postfix/main.cf", main),
+            File("/etc/postfix/master.cf", master),
+            _table("virtual_mailboxes", lookup_table(virtual_mailboxes(mail), "mailboxes")),
+            _table("virtual_aliases", lookup_table(virtual_aliases(mail), "aliases")),
+            _table("sender_logins", lookup_table(sender_logins(mail), "who may send as whom")),
+            _table("header_checks", render("postfix/header_checks.j2", **headers)),
+            _table(
+                "submission_header_checks",
+                render("postfix/submission_header_checks.j2", **headers),
+            ),
+            relay_login(mail),
+            File("/etc/aliases", render("postfix/aliases.j2")),
+        ],
+        check=_CHECK,
+    )
+
+
+# postconf warns of a parameter that no program reads, that is, of every misspelt name.
+_CHECK = """
+warnings=$(postconf -c "$stage/etc/postfix" 2>&1 >/dev/null) ||
+  fail "postconf refuses /etc/postfix: $warnings"
+[ -z "$warnings" ] || fail "postconf warns of /etc/postfix: $warnings"
+warnings=$(postfix -c "$stage/etc/postfix" check 2>&1) ||
+  fail "postfix check refuses /etc/postfix: $warnings"
+"""
+
+
+def relayhost(setting: str | None) -> str | None:
+    """Return the smarthost in Postfix's form: [host]:port, which asks for no MX record."""
+    if not setting:
+        return None
+    name, _, port = setting.rpartition(":")
+    return f"[{name.strip('[]')}]:{port}"
+
+
+def relay_login(mail: Settings) -> File:
+    """Return the smarthost's credentials, for root only, or their absence."""
+    login = mail.relayhost_login
+    smarthost = relayhost(mail.mail_relayhost)
+    path = f"{TABLES}/relay_login"
+    if not login or not smarthost:
+        return File(path, None)
+    content = lookup_table([(smarthost, login)], "the smarthost's login")
+    return File(path, content, mode="600", secret=True)

@@ -1,0 +1,73 @@
+"""What has to hold before a host is touched: its settings, among each other too, and the machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from pyinfra import host, logger
+from pyinfra.api import DeployError
+
+from facts.system import SystemState
+from operations import addresses, certificates, system
+from settings import UNKNOWN, Settings, parse
+
+
+def checked_settings(machine: SystemState | None = None) -> Settings:
+    """
+    Return the current host's settings; print its warnings.
+
+    + machine: what the host is, where the caller is about to change it
+
+    Raises DeployError with one line for each problem of the host's inventory data and machine.
+    """
+    mail, problems = settings_and_problems(host.data.dict())
+    if machine:
+        problems += system.problems(machine)
+    if problems:
+        lines = [f"{host.name}: {problem}" for problem in problems]
+        raise DeployError("\n".join(["nothing was touched:", *lines]))
+    for warning in warnings(mail):
+        logger.warning("%s%s", host.print_prefix, warning)
+    return mail
+
+
+def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
+    """Return a host's settings and every problem of its inventory data, one line each."""
+    mail, problems = parse(data)
+    problems += _problems_between_keys(mail)
+    problems += addresses.problems(mail)
+    problems += certificates.problems(mail, datetime.now(UTC))
+    return mail, problems
+
+
+def _problems_between_keys(mail: Settings) -> list[str]:
+    found = []
+    if mail.mail_hostname in mail.mail_domains and mail.mail_hostname != UNKNOWN:
+        found.append(
+            f"mail_hostname: {mail.mail_hostname} is a mail domain as well; give the host a name "
+            f"of its own, like mail.{mail.mail_hostname}"
+        )
+    if mail.mail_relayhost_credentials is not None:
+        if mail.mail_relayhost is None:
+            found.append(
+                "mail_relayhost_credentials: there is no mail_relayhost; name the smarthost"
+            )
+        try:
+            _ = mail.relayhost_login
+        except ValueError as error:
+            found.append(f"mail_relayhost_credentials: {error}")
+    return found
+
+
+def warnings(mail: Settings) -> list[str]:
+    """Return what is allowed and yet worth a thought, one line each."""
+    slow = [
+        f"mail_users.{name}.password_hash: bcrypt of this cost takes 200 ms or more a login; "
+        "$y$ takes 19"
+        for name, user in mail.users.items()
+        if (match := re.match(r"\$2[aby]\$(\d\d)", user.password_hash or ""))
+        and int(match.group(1)) >= 12
+    ]
+    return [*slow, *certificates.warnings(mail, datetime.now(UTC))]

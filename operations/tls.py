@@ -1,0 +1,82 @@
+"""The certificate: made on the host (self-signed), or brought from files."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from pyinfra import host, logger
+from pyinfra.api import StringCommand, operation
+
+from facts.shell import script
+from facts.tls import PEM, Certificate, CertificateState
+from operations.certificates import combined_pem
+from operations.configuration import Configuration, File
+from settings import Settings
+
+#: Apple's clients refuse a certificate that is valid for longer (support.apple.com/HT210176).
+SELF_SIGNED_DAYS = 825
+
+#: A self-signed certificate is renewed by the first run in its last 30 days.
+RENEW_BEFORE = timedelta(days=30)
+
+
+def configuration(mail: Settings) -> Configuration:
+    """The certificate that the inventory brings (`mail_tls` mode "files"); none for self-signed."""
+    pem = combined_pem(mail)
+    return Configuration(None, [File(PEM, pem, mode="600", secret=True)] if pem else [])
+
+
+def renewal_reason(current: CertificateState | None, names: Sequence[str], now: datetime) -> str:
+    """Return why a new self-signed certificate is needed, "" where the present one will do."""
+    if current is None:
+        return "there is no certificate"
+    if not current.self_signed:
+        return "the certificate is not self-signed"
+    if not current.key_matches:
+        return "the private key is not the certificate's"
+    if set(current.names) != set(names):
+        return "the certificate is for other names"
+    if current.not_after - now < RENEW_BEFORE:
+        return f"the certificate ends on {current.not_after:%Y-%m-%d}"
+    return ""
+
+
+# The key is kept over a renewal, for clients that pinned it. P-256: every mail client of the last
+# ten years can, and a handshake costs a tenth of RSA's.
+_SCRIPT = """
+set -eu
+umask 077
+pem=$1 name=$2 names=$3 days=$4
+mkdir -p "${pem%/*}"
+chmod 755 "${pem%/*}"
+rm -rf "${pem%/*}"/.new.*
+new=$(mktemp -d "${pem%/*}/.new.XXXXXX")
+trap 'rm -rf "$new"' EXIT
+if ! openssl pkey -in "$pem" -out "$new/key" 2>/dev/null; then
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$new/key"
+fi
+openssl req -new -x509 -key "$new/key" -days "$days" -subj "/CN=$name" \
+  -addext "subjectAltName=$names" -addext "extendedKeyUsage=serverAuth" -out "$new/certificate"
+cat "$new/key" "$new/certificate" > "$new/pem"
+mv -f "$new/pem" "$pem"
+"""
+
+
+@operation()
+def self_signed(names: Sequence[str]) -> Generator[StringCommand, None, None]:
+    """
+    Make a self-signed certificate on the host, or renew it, where needed.
+
+    + names: host names it is for, the first is the common name (RFC 5280, RFC 6125)
+    """
+    current = host.get_fact(Certificate)
+    reason = renewal_reason(current, names, datetime.now(UTC))
+    if reason:
+        logger.info("%s a new certificate, since %s", host.print_prefix, reason)
+        alternative_names = ",".join(f"DNS:{name}" for name in names)
+        yield script(_SCRIPT, PEM, names[0], alternative_names, str(SELF_SIGNED_DAYS))
+    elif current and (current.owner, current.mode) != ("root:root", "600"):
+        yield StringCommand("chown root:root", PEM, "&& chmod 600", PEM)
+    else:
+        host.noop("the certificate is valid")

@@ -1,0 +1,390 @@
+"""
+One host's inventory data as typed, validated, defaulted models.
+
+The one place of every key's type, default and meaning; docs/settings.md is made from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_FQDN = re.compile(rf"(?=.{{4,253}}$){_LABEL}(?:\.{_LABEL})+")
+_LOCAL_PART = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_HASHES = {
+    "$6$": re.compile(r"\$6\$(rounds=\d{4,9}\$)?[^$:\s]{1,16}\$[./0-9A-Za-z]{86}"),
+    "$5$": re.compile(r"\$5\$(rounds=\d{4,9}\$)?[^$:\s]{1,16}\$[./0-9A-Za-z]{43}"),
+    "$y$": re.compile(r"\$y\$[./0-9A-Za-z]{1,8}\$[./0-9A-Za-z]{1,86}\$[./0-9A-Za-z]{43}"),
+    "$2": re.compile(r"\$2[aby]\$\d\d\$[./0-9A-Za-z]{53}"),
+}
+#: What a domain name is called that the inventory leaves out or gets wrong.
+UNKNOWN = "unknown.invalid"
+
+PASSWORD_REMEDY = "run 'make password' and paste the hash that it prints"
+
+
+def fqdn(value: str) -> str:
+    """Return a domain name in lower case; ValueError with the remedy where it is none."""
+    name = value.lower()
+    if not name.isascii():
+        try:
+            ascii_form = name.encode("idna").decode()
+        except UnicodeError:
+            ascii_form = "its xn-- form"
+        raise ValueError(f"{value!r} is not ASCII; write {ascii_form}")
+    if not _FQDN.fullmatch(name):
+        raise ValueError(f"{value!r} is no fully qualified domain name; write one like example.org")
+    return name
+
+
+def local_part(value: str) -> str:
+    """Return a user's or an alias's name in lower case; it becomes a folder's name as well."""
+    name = value.lower()
+    if "+" in name:
+        raise ValueError(f"{value!r} has a '+', which separates a name from its tag; leave it out")
+    if not _LOCAL_PART.fullmatch(name) or ".." in name:
+        raise ValueError(
+            f"{value!r} is no name for a mailbox; use letters, digits, '.', '_' and '-', "
+            "with a letter or digit at both ends"
+        )
+    return name
+
+
+def _crypt_hash(value: str | None) -> str | None:
+    """Return a crypt(3) hash that the host can verify; errors never show any of it."""
+    if value is None:
+        return None
+    if value.startswith("{"):
+        raise ValueError("begins with a scheme in braces; leave out the {…} part")
+    if value.startswith("$argon2"):
+        raise ValueError(f"is argon2, which needs 79 MB for one check; {PASSWORD_REMEDY}")
+    if value.startswith(("$1$", "$md5", "$sha1", "_")):
+        raise ValueError(f"is of a scheme that is broken; {PASSWORD_REMEDY}")
+    if not value.startswith("$"):
+        raise ValueError(f"looks like a plain-text password; {PASSWORD_REMEDY}")
+    shape = next((shape for prefix, shape in _HASHES.items() if value.startswith(prefix)), None)
+    if shape is None:
+        raise ValueError(f"is neither $6$, $y$, $2b$ nor $5$; {PASSWORD_REMEDY}")
+    if not shape.fullmatch(value):
+        raise ValueError(f"is not a whole hash of its scheme; {PASSWORD_REMEDY}")
+    return value
+
+
+def host_and_port(value: str | None) -> str | None:
+    """Return a smarthost as host:port."""
+    if value is None:
+        return None
+    name, colon, port = value.rpartition(":")
+    bare = name.strip("[]").lower()
+    if not colon or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"{value!r} names no port; write host:port, like smtp.example.net:587")
+    if ":" not in bare and not re.fullmatch(r"[\d.]+", bare):
+        fqdn(bare)
+    return f"{bare}:{port}"
+
+
+def _names(values: list[str]) -> list[str]:
+    names = [fqdn(value) for value in values]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{repeated[0]} is listed twice; list it once")
+    return names
+
+
+def _labels(values: list[str]) -> list[str]:
+    for value in values:
+        if not re.fullmatch(_LABEL, value.lower()):
+            raise ValueError(f"{value!r} is no single label; write one like imap")
+    return [value.lower() for value in values]
+
+
+def _selector(value: str) -> str:
+    if not re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*", value):
+        raise ValueError(f"{value!r} is no DKIM selector; write lower-case letters and digits")
+    return value
+
+
+Fqdn = Annotated[str, AfterValidator(fqdn)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class User(_Model):
+    """One mailbox and its login."""
+
+    password_hash: Annotated[str | None, AfterValidator(_crypt_hash)] = Field(
+        None,
+        description="crypt(3) hash of the password, as `make password` prints it. Required unless "
+        "the state is absent. A check takes 1.6 ms for `$6$`, 19 ms for `$y$`, 50 ms for `$2b$10$`.",
+        examples=["$6$…"],
+    )
+    state: Literal["present", "absent"] = Field(
+        "present",
+        description="`absent` removes the user: no login, no delivery, open sessions end, and the "
+        "mail goes as `mail` says.",
+        examples=["absent"],
+    )
+    mail: Literal["archive", "purge"] = Field(
+        "archive",
+        description="What happens to the mail of a user who is absent: into a dated tar file in "
+        "`/var/vmail/.archive`, or deleted.",
+        examples=["purge"],
+    )
+
+
+class Tls(_Model):
+    """Where the certificate of all services comes from."""
+
+    mode: Literal["self-signed", "files", "acme"] = Field(
+        "self-signed",
+        description="`self-signed` is made on the host; `files` brings a certificate and its key "
+        "from the control machine; `acme` comes in a later version.",
+        examples=["files"],
+    )
+    cert: str | None = Field(
+        None,
+        description="With `files`: path on the control machine of certificate and chain (PEM).",
+        examples=["~/certs/mail.example.org/fullchain.pem"],
+    )
+    key: str | None = Field(
+        None,
+        description="With `files`: path on the control machine of the private key (PEM).",
+        examples=["~/certs/mail.example.org/privkey.pem"],
+    )
+    email: str | None = Field(None, description="With `acme`: the account's address.")
+    directory_url: str | None = Field(None, description="With `acme`: the CA's directory.")
+
+    @field_validator("mode")
+    @classmethod
+    def _not_yet(cls, mode: str) -> str:
+        if mode == "acme":
+            raise ValueError("'acme' comes in a later version; use 'files' or 'self-signed'")
+        return mode
+
+
+class Settings(_Model):
+    """Everything that the inventory says of one host."""
+
+    mail_hostname: Fqdn = Field(
+        description="Name of the host: HELO, PTR record and certificate. Not a mail domain itself.",
+        examples=["mail.example.org"],
+    )
+    mail_domains: Annotated[list[str], Field(min_length=1), AfterValidator(_names)] = Field(
+        description="Domains whose mail the host receives. The first is the primary domain; each "
+        "has its own address space and its own DKIM key.",
+        examples=[["example.org", "second.org"]],
+    )
+    mail_ipv4: IPv4Address | None = Field(
+        None, description="Public IPv4 address, for the DNS records.", examples=["192.0.2.25"]
+    )
+    mail_ipv6: IPv6Address | None = Field(
+        None,
+        description="Public IPv6 address, for the DNS records. Without it mail goes out by IPv4 only: "
+        "large providers refuse IPv6 without a PTR record.",
+        examples=["2001:db8::25"],
+    )
+    mail_users: dict[str, User] = Field(
+        {},
+        description="Mailboxes: name or full address → settings. A bare name means the primary "
+        "domain. The mail of a name that vanishes from here stays where it is, out of reach.",
+        examples=[{"alice": {"password_hash": "$6$…"}, "carol@second.org": {"state": "absent"}}],
+    )
+    mail_aliases: dict[str, list[str]] = Field(
+        {},
+        description="Aliases: name or full address → users, aliases or remote addresses. `root`, "
+        "`postmaster`, `abuse` and the other RFC 2142 names exist in every domain without being "
+        "listed, and lead to `root` or else to the first user. Users whom an alias leads to may "
+        "send as it.",
+        examples=[{"sales": ["alice", "bob"], "root": ["alice"]}],
+    )
+    mail_tls: Tls = Field(
+        Tls.model_validate({}),
+        description="The certificate; see below.",
+        examples=[{"mode": "self-signed"}],
+    )
+    mail_dkim_selector: Annotated[str, AfterValidator(_selector)] = Field(
+        "default", description="DKIM selector (RFC 6376).", examples=["s2026"]
+    )
+    mail_dkim_bits: int = Field(
+        2048,
+        ge=2048,
+        le=4096,
+        description="Bits of a new RSA key. Keys that are there are never made again.",
+        examples=[2048],
+    )
+    mail_dmarc_policy: Literal["none", "quarantine", "reject"] = Field(
+        "quarantine", description="Published DMARC policy (RFC 9989).", examples=["reject"]
+    )
+    mail_spf_all: Literal["~all", "-all", "?all"] = Field(
+        "~all", description="End of the published SPF record (RFC 7208).", examples=["-all"]
+    )
+    mail_message_size_limit: int = Field(
+        52428800,
+        ge=2**20,
+        lt=2**31,
+        description="Bytes of one message; an attachment grows by a third on its way (base64).",
+        examples=[36700160],
+    )
+    mail_relayhost: Annotated[str | None, AfterValidator(host_and_port)] = Field(
+        None,
+        description="Smarthost as host:port, where the provider blocks port 25.",
+        examples=["smtp.example.net:587"],
+    )
+    mail_relayhost_credentials: str | None = Field(
+        None,
+        description="Path on the control machine of a file with one line `user:password` for the "
+        "smarthost.",
+        examples=["~/secrets/smarthost"],
+    )
+    mail_client_names: Annotated[list[str], AfterValidator(_labels)] = Field(
+        [],
+        description="Labels below the primary domain that mail programs try by themselves: published "
+        "in DNS and put into the certificate.",
+        examples=[["mx", "smtp", "pop", "imap"]],
+    )
+    mail_swap_size: int = Field(
+        2**30,
+        ge=0,
+        description="Bytes of the swap file that is made where there is no swap; 0 makes none.",
+        examples=[0],
+    )
+
+    @property
+    def primary_domain(self) -> str:
+        """The domain of every bare name."""
+        return self.mail_domains[0]
+
+    def address(self, name: str) -> str:
+        """Return a name or address as a full address in lower case."""
+        return name.lower() if "@" in name else f"{name.lower()}@{self.primary_domain}"
+
+    @cached_property
+    def users(self) -> dict[str, User]:
+        """Full address -> settings of every user who is present, in the inventory's order."""
+        return {
+            self.address(name): user
+            for name, user in self.mail_users.items()
+            if user.state == "present"
+        }
+
+    @cached_property
+    def removed_users(self) -> dict[str, str]:
+        """Full address -> "archive" or "purge" of every user who is absent."""
+        return {
+            self.address(name): user.mail
+            for name, user in self.mail_users.items()
+            if user.state == "absent"
+        }
+
+    @cached_property
+    def aliases(self) -> dict[str, list[str]]:
+        """Full address -> full addresses, as the inventory has them (RFC 2142's names apart)."""
+        return {
+            self.address(name): [self.address(target) for target in targets]
+            for name, targets in self.mail_aliases.items()
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """Every host name that a client may use: what the certificate has to cover."""
+        return [
+            self.mail_hostname,
+            *(f"{label}.{self.primary_domain}" for label in self.mail_client_names),
+        ]
+
+    @cached_property
+    def relayhost_login(self) -> str | None:
+        """The smarthost's `user:password`, from its file; ValueError where the file has none."""
+        if self.mail_relayhost_credentials is None:
+            return None
+        lines = read_file(self.mail_relayhost_credentials).split("\n")
+        if (
+            len(lines) > 2
+            or lines[1:] not in ([], [""])
+            or not re.fullmatch(r"[^:\s]+:.+", lines[0])
+        ):
+            raise ValueError("is not one line user:password; write it so")
+        return lines[0]
+
+
+def read_file(path: str) -> str:
+    """Return the text of a file on the control machine; ValueError where it can't be read."""
+    try:
+        return Path(path).expanduser().read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise ValueError(f"{path} can't be read ({reason}); name a file on this machine") from None
+
+
+def parse(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
+    """
+    Return a host's settings, and one line for each value that is wrong by itself.
+
+    + data: all inventory data of the host; keys without the prefix `mail_` are not ours
+
+    What is wrong is replaced by something harmless, so that the checks between keys
+    (operations/preflight.py) still find what else is wrong, and nothing that is not.
+    """
+    given = {key: value for key, value in data.items() if key.startswith("mail_")}
+    try:
+        return Settings.model_validate(given), []
+    except ValidationError as error:
+        problems = [_wording(details) for details in error.errors()]
+        return _without_errors(given, error), problems
+
+
+def _wording(error: Any) -> str:
+    """Return pydantic's error as "key: what is wrong; what would be right"."""
+    path = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    name = str(error["loc"][-1])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, _fields(error["loc"]), 1, cutoff=0)
+        return f"{path}: there is no such key; did you mean {near[0]}?"
+    example = _example(error["loc"])
+    if error["type"] == "missing":
+        return f"{path}: is missing; write one like {example}"
+    if error["type"] == "value_error":
+        return f"{path}: {error['ctx']['error']}"
+    return f"{path}: {error['msg'].replace('Input should', 'should')}; write it like {example}"
+
+
+def _fields(loc: tuple[int | str, ...]) -> dict[str, FieldInfo]:
+    """The fields of the model that an error's place is in."""
+    if len(loc) > 1 and loc[0] == "mail_users":
+        return User.model_fields
+    if len(loc) > 1 and loc[0] == "mail_tls":
+        return Tls.model_fields
+    return Settings.model_fields
+
+
+def _example(loc: tuple[int | str, ...]) -> str:
+    field = _fields(loc).get(str(loc[-1]), Settings.model_fields[str(loc[0])])
+    return repr((field.examples or ["?"])[0])
+
+
+def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Settings:
+    values = {key: value for key, value in given.items() if key in Settings.model_fields}
+    values.setdefault("mail_hostname", UNKNOWN)
+    values.setdefault("mail_domains", [UNKNOWN])
+    for details in error.errors():
+        key, *rest = details["loc"]
+        if key == "mail_users" and rest:
+            values[key] = {**values[key], rest[0]: User.model_construct()}
+        elif key == "mail_aliases" and rest:
+            values[key] = {**values[key], rest[0]: ["postmaster"]}
+        elif key in ("mail_hostname", "mail_domains"):
+            values[key] = UNKNOWN if key == "mail_hostname" else [UNKNOWN]
+        else:
+            values.pop(str(key), None)
+    return Settings.model_validate(values)

@@ -1,0 +1,146 @@
+"""operations/configuration.py: what differs, what is staged, what is started or reloaded."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import subprocess
+import tarfile
+
+import jinja2
+import pytest
+
+from facts.configuration import FileState, ManagedFiles, parse_file_states
+from facts.services import Services, ServiceState
+from operations.configuration import Configuration, File, _bundle, activation, apply, render
+from tests.fake import commands
+
+FILE = File("/etc/x/users", "alice\n", group="dovecot", mode="640")
+IN_PLACE = FileState(hashlib.sha256(b"alice\n").hexdigest(), "root", "dovecot", "640")
+RUNS = ServiceState("dovecot.service", enabled=True, active=True, pid=7, action="")
+
+
+@pytest.mark.parametrize(
+    ("state", "in_place"),
+    [
+        (IN_PLACE, True),
+        (None, False),
+        (FileState("0" * 64, "root", "dovecot", "640"), False),
+        (FileState(IN_PLACE.sha256, "root", "dovecot", "644"), False),
+        (FileState(IN_PLACE.sha256, "nobody", "dovecot", "640"), False),
+    ],
+)
+def test_a_file_is_in_place_when_content_owner_and_mode_are(
+    state: FileState | None, in_place: bool
+) -> None:
+    assert FILE.is_in_place(state) is in_place
+
+
+def test_an_unwanted_file_is_in_place_when_absent() -> None:
+    assert File("/x", None).is_in_place(None)
+    assert not File("/x", None).is_in_place(IN_PLACE)
+
+
+def test_the_bundle_carries_owner_and_mode_and_no_absent_file() -> None:
+    data = base64.b64decode(_bundle([FILE, File("/etc/gone", None)]))
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        (entry,) = archive.getmembers()
+        content = archive.extractfile(entry)
+        assert content is not None
+        assert content.read() == b"alice\n"
+    assert (entry.name, entry.uname, entry.gname, entry.mode) == (
+        "etc/x/users",
+        "root",
+        "dovecot",
+        0o640,
+    )
+
+
+def test_rendering_refuses_a_missing_value() -> None:
+    with pytest.raises(jinja2.UndefinedError, match="'hostname' is undefined"):
+        render("postfix/header_checks.j2")
+
+
+def test_activation_starts_in_order_and_enables() -> None:
+    services = {
+        "opendkim": ServiceState("opendkim.service", True, True, 1, ""),
+        "postfix": ServiceState("postfix@-.service", False, True, 2, "reload"),
+    }
+    assert activation(services, ["opendkim", "dovecot", "postfix"]) == [
+        ("enable", "dovecot", "dovecot.service"),
+        ("start", "dovecot", "dovecot.service"),
+        ("enable", "postfix", "postfix@-.service"),
+        ("reload", "postfix", "postfix@-.service"),
+    ]
+
+
+def applied(state: dict[str, FileState], service: ServiceState) -> tuple[list[str], list[str]]:
+    return commands(
+        apply,
+        {ManagedFiles: state, Services: {"dovecot": service}},
+        configurations=[Configuration("dovecot", [FILE], "doveconf -n || fail no")],
+    )
+
+
+def test_nothing_to_do() -> None:
+    assert applied({FILE.path: IN_PLACE}, RUNS) == (
+        [],
+        ["every service runs the wanted configuration"],
+    )
+
+
+def test_a_changed_file_is_checked_before_it_is_moved() -> None:
+    (swap,), _ = applied({}, RUNS)
+    assert swap.index("base64 -d") < swap.index("doveconf -n || fail no") < swap.index("mv -f")
+    assert swap.endswith(" mailhost /etc/x/users")
+    assert "alice" not in swap
+
+
+def test_a_reload_that_a_cut_run_did_not_reach_is_made_good() -> None:
+    stale = ServiceState("dovecot.service", True, True, 7, "reload")
+    (activate,), _ = applied({FILE.path: IN_PLACE}, stale)
+    assert activate.endswith(" mailhost /run/mailhost reload dovecot dovecot.service")
+
+
+def test_file_states_are_parsed_and_paths_may_have_blanks() -> None:
+    assert parse_file_states(["abc root root 644 /etc/a b"]) == {
+        "/etc/a b": FileState("abc", "root", "root", "644")
+    }
+
+
+@pytest.mark.parametrize("table", ["header_checks", "submission_header_checks"])
+@pytest.mark.parametrize("release", ["12", "13"])
+def test_header_checks_are_rules_or_comments(table: str, release: str) -> None:
+    text = render(f"postfix/{table}.j2", hostname="mail.example.test", release=release)
+    assert all(line[0] in "#/ " for line in text.splitlines())
+    assert "mail\\.example\\.test" in text
+
+
+def test_the_scripts_are_valid_shell() -> None:
+    from operations import (
+        configuration,
+        dovecot,
+        mailboxes,
+        opendkim,
+        packages,
+        postfix,
+        system,
+        tls,
+    )
+
+    scripts = [
+        configuration._STAGE + dovecot._CHECK + opendkim._CHECK + postfix._CHECK,
+        configuration._SWAP,
+        configuration._ACTIVATE,
+        mailboxes._RETIRE,
+        opendkim._NEW_KEYS,
+        packages._SCRIPT,
+        system._NAME + system._VMAIL + system._SWAP,
+        tls._SCRIPT,
+    ]
+    for script in scripts:
+        checked = subprocess.run(
+            ["sh", "-n"], input=script, text=True, capture_output=True, check=False
+        )
+        assert checked.returncode == 0, checked.stderr

@@ -1,0 +1,120 @@
+"""facts/system.py and operations/system.py: the machine below the services."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from facts.packages import Packages, PackageStates, parse_package_states
+from facts.system import System, SystemState, parse_system
+from operations import packages, system
+from tests.fake import commands
+
+FIXTURES = Path(__file__).parent / "fixtures/facts/system"
+GIB = 2**30
+
+READY = SystemState(
+    release="13",
+    memory=GIB,
+    swap=GIB,
+    hostname="mail.example.org",
+    hostname_file="mail.example.org",
+    mailname="example.org",
+    time_daemon="chrony",
+    vmail=(5000, 5000),
+    vmail_folder="vmail:vmail:700",
+)
+
+
+@pytest.mark.parametrize("release", ["12", "13"])
+def test_captured_output(release: str) -> None:
+    state = parse_system((FIXTURES / f"system-{release}.txt").read_text().splitlines())
+    assert state == SystemState(
+        release=release,
+        memory=24684084 * 1024,
+        hostname="mail.example.test",
+        hostname_file="mail.example.test",
+        mailname="mail.example.test",
+        time_daemon="systemd-timesyncd",
+        vmail=(5000, 5000),
+        vmail_folder="vmail:vmail:700",
+        nameservers=("10.255.255.53",),
+    )
+
+
+def test_room_for_swap_and_a_clock_that_nobody_started() -> None:
+    state = parse_system(
+        [
+            "id=debian",
+            "version=13",
+            "free_blocks=1000 4096",
+            "time_daemon=systemd-timesyncd",
+            "ActiveState=inactive",
+            "ConditionTimestamp=",
+        ]
+    )
+    assert (state.swap_room, state.clock_untried) == (4096000, True)
+
+
+def test_problems_name_the_remedy() -> None:
+    assert system.problems(READY) == []
+    bad = replace(
+        READY, release="ubuntu 24.04", memory=256 * 2**20, vmail=None, uid_5000="radicale"
+    )
+    assert system.problems(bad) == [
+        "Debian 12 or 13 is supported, this is ubuntu 24.04; install one of them",
+        "256 MB of memory, at least 512 MB are needed; take a larger machine",
+        "the account vmail needs the uid and gid 5000, which 'radicale' has; make the system "
+        "account vmail with ids of your choice, then run again",
+    ]
+
+
+def configured(state: SystemState) -> list[str]:
+    arguments = {"hostname": "mail.example.org", "mailname": "example.org", "swap_size": GIB}
+    return commands(system.configure, {System: state}, **arguments)[0]
+
+
+def test_a_ready_machine_needs_nothing() -> None:
+    assert configured(READY) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "last_words"),
+    [
+        (replace(READY, hostname="vps123"), "mailhost mail.example.org example.org"),
+        (replace(READY, mailname=""), "mailhost mail.example.org example.org"),
+        (replace(READY, vmail=None), "mailhost /var/vmail 5000 5000"),
+        (replace(READY, vmail_folder="root:root:755"), "mailhost /var/vmail 5000 5000"),
+        (replace(READY, swap=0, swap_room=20 * GIB), f"mailhost {GIB}"),
+        (replace(READY, clock_untried=True), "systemctl start systemd-timesyncd"),
+    ],
+)
+def test_each_difference_is_one_command(state: SystemState, last_words: str) -> None:
+    (command,) = configured(state)
+    assert command.endswith(last_words)
+
+
+@pytest.mark.parametrize("room", [0, GIB])
+def test_no_swap_where_there_is_no_room(room: int) -> None:
+    assert configured(replace(READY, swap=0, swap_room=room)) == []
+
+
+def test_missing_packages_are_installed_in_one_command() -> None:
+    present = PackageStates(frozenset({"postfix"}), interrupted=False)
+    (command,), _ = commands(packages.install, {Packages: present}, packages=["postfix", "openssl"])
+    assert command.endswith(" mailhost postfix openssl")
+
+
+@pytest.mark.parametrize(("interrupted", "count"), [(False, 0), (True, 1)])
+def test_an_interrupted_installation_is_taken_up(interrupted: bool, count: int) -> None:
+    present = PackageStates(frozenset({"postfix"}), interrupted)
+    found, _ = commands(packages.install, {Packages: present}, packages=["postfix"])
+    assert len(found) == count
+
+
+def test_half_configured_packages_do_not_count() -> None:
+    assert parse_package_states(["ii  postfix", "iF  dovecot-imapd", "interrupted"]) == (
+        PackageStates(frozenset({"postfix"}), True)
+    )
