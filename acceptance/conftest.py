@@ -1,0 +1,149 @@
+"""
+The targets of the acceptance suite: a bare Debian of each release, deployed by pyinfra's CLI.
+
+Debian 13 is reached over `docker exec`, Debian 12 over SSH with a sudo user, as in production.
+Each release has a network of its own with a peer in it: the rest of the world (BIND 9, an outside
+mail server, command-line clients). All tests of a release run in one pytest-xdist worker.
+
+`--release 13` runs one release; `--keep` leaves the target up, and the next run deploys it again
+instead of starting from nothing, so that tests can be run one by one.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from acceptance import mailhost, peer, targets
+from acceptance.mailhost import DOMAINS, HOSTNAME, PASSWORDS, ROOT, MailHost
+from tasks.password import sha512_crypt
+
+RELEASES = (13, 12)
+PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--release", type=int, choices=RELEASES, action="append")
+    parser.addoption("--keep", action="store_true", help="leave the targets up, and reuse them")
+    parser.addoption(
+        "--prefix", default="mailhost-acceptance", help="names of containers and networks begin so"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test that asks for a host on every release, each release in a worker of its own."""
+    if "release" in metafunc.fixturenames:
+        releases = metafunc.config.getoption("release") or RELEASES
+        marked = [
+            pytest.param(release, marks=pytest.mark.xdist_group(f"debian-{release}"))
+            for release in releases
+        ]
+        metafunc.parametrize("release", marked, scope="session")
+
+
+@pytest.fixture(scope="session")
+def ssh_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key for the sudo user `admin`. With --keep it outlives the run, as the target does."""
+    folder = ROOT / "build" / "acceptance"
+    folder.mkdir(parents=True, exist_ok=True)
+    key = folder / "id_ed25519"
+    if not key.exists():
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+        subprocess.run(command, check=True)
+    return key
+
+
+def inventory_data(target: targets.Target) -> dict[str, object]:
+    """The inventory of the acceptance targets: what most hosts would have, and a little more."""
+    return {
+        "mail_hostname": HOSTNAME,
+        "mail_domains": list(DOMAINS),
+        "mail_ipv4": target.address,
+        "mail_client_names": ["imap", "smtp"],
+        "mail_users": {
+            user: {"password_hash": sha512_crypt(password)} for user, password in PASSWORDS.items()
+        },
+        "mail_aliases": {
+            "root": ["alice"],
+            "sales": ["alice", "bob"],
+            "team@second.test": ["carol@second.test", "sales"],
+            "outside": ["friend@world.test"],
+        },
+    }
+
+
+def write_inventory(target: targets.Target, key: Path) -> Path:
+    """Write a target's inventory file: Debian 12 over SSH with sudo, Debian 13 over Docker."""
+    data = inventory_data(target)
+    name = f"@docker/{target.name}"
+    if target.release == 12:
+        name = "127.0.0.1"
+        data |= {
+            "ssh_port": target.ports[22],
+            "ssh_user": "admin",
+            "ssh_key": str(key),
+            "ssh_strict_host_key_checking": "no",
+            "ssh_known_hosts_file": "/dev/null",
+            "_sudo": True,
+        }
+    path = key.parent / f"{target.name}.py"
+    path.write_text(f"mail = [({name!r}, {data!r})]\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def bare_host(release: int, ssh_key: Path, request: pytest.FixtureRequest) -> Iterator[MailHost]:
+    """A booted target on which nothing was deployed in this run, and its peer."""
+    keep = request.config.getoption("keep")
+    name = f"{request.config.getoption('prefix')}-{release}"
+    world = peer.start_peer(name)
+    target = targets.start(
+        name,
+        release,
+        ports=dict.fromkeys(PORTS),
+        network=name,
+        hostname=HOSTNAME,
+        dns=[world.address],
+        authorized_key=ssh_key.with_suffix(".pub").read_text(),
+    )
+    yield MailHost(release, target, world, write_inventory(target, ssh_key))
+    if not keep:
+        target.remove()
+        world.remove()
+
+
+@pytest.fixture(scope="session")
+def first_run(bare_host: MailHost) -> mailhost.Run:
+    """The run that turns the bare target into a mail host."""
+    return bare_host.must_deploy()
+
+
+@pytest.fixture(scope="session")
+def host(bare_host: MailHost, first_run: mailhost.Run) -> MailHost:
+    """A deployed mail host, its DNS records served by the peer's BIND."""
+    result = bare_host.pyinfra("tasks/dns.py", "-y")
+    assert result.returncode == 0, result.stderr
+    for domain in DOMAINS:
+        zone = ROOT / "build/dns" / HOSTNAME / f"{domain}.zone"
+        bare_host.peer.load_zone(domain, zone.read_text())
+    return bare_host
+
+
+@pytest.fixture
+def changed_host(host: MailHost) -> Iterator[MailHost]:
+    """A host that the test changes; the plain inventory is deployed again afterwards."""
+    yield host
+    host.must_deploy()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """On failure, add what the target's journal says to the report."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    host = getattr(item, "funcargs", {}).get("bare_host")
+    if report.when == "call" and report.failed and isinstance(host, MailHost):
+        report.sections.append((f"journal of {host.target.name}", host.target.journal()))

@@ -1,0 +1,231 @@
+"""A deployed target as a test sees it: deployed by the CLI, talked to by real mail clients."""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import json
+import os
+import poplib
+import re
+import smtplib
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+from typing import Any
+
+from acceptance.peer import Peer
+from acceptance.targets import Target
+from acceptance.wait import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+HOSTNAME = "mail.example.test"
+DOMAINS = ("example.test", "second.test")
+#: Every user's password, for targets on this machine only. "ü" and ":" are what breaks parsers.
+PASSWORDS = {
+    "alice@example.test": "alice-pässwörd",
+    "bob@example.test": "bob: pass:word",
+    "carol@second.test": "carol-password",
+}
+
+
+def lenient_tls() -> ssl.SSLContext:
+    """TLS without verification: what is verified is the test's business (acceptance/test_tls.py)."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def message(subject: str, sender: str, *recipients: str, text: str = "Hello\n") -> EmailMessage:
+    """Return a plain message with Date and Message-ID."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, ", ".join(recipients), subject
+    mail["Date"], mail["Message-ID"] = formatdate(), make_msgid(domain="client.test")
+    mail.set_content(text)
+    return mail
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the pyinfra CLI: exit code, output, and which operations changed something."""
+
+    code: int
+    output: str
+    changed: list[str]
+    total: int
+
+
+@dataclass
+class MailHost:
+    """A target with the inventory that it is deployed with, and clients for its services."""
+
+    release: int
+    target: Target
+    peer: Peer
+    inventory: Path
+    passwords: dict[str, str] = field(default_factory=lambda: dict(PASSWORDS))
+
+    # ---- the deploy ---------------------------------------------------------------------------
+    def pyinfra(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """Run pyinfra's CLI against this host, as a user would: from the repository's root."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
+            check=False,
+        )
+
+    def command(self, *arguments: str, inventory: Path | None = None) -> list[str]:
+        """Return the command line of `pyinfra INVENTORY …`."""
+        pyinfra = Path(sys.executable).with_name("pyinfra")
+        return [os.fspath(pyinfra), os.fspath(inventory or self.inventory), *arguments]
+
+    def deploy(self, file: str = "deploy.py", **data: object) -> Run:
+        """Run a deploy file; `data` replaces keys of the inventory (`--data`)."""
+        result = self.pyinfra(file, "-y", "--json", *data_arguments(data))
+        operations: list[dict[str, Any]] = []
+        if result.returncode == 0:
+            operations = json.loads(result.stdout)["results"]["operations"]
+        return Run(
+            code=result.returncode,
+            output=result.stdout + result.stderr,
+            changed=[operation["name"] for operation in operations if operation["success"]],
+            total=len(operations),
+        )
+
+    def must_deploy(self, **data: object) -> Run:
+        """Deploy; a failure shows the run and the target's journal."""
+        run = self.deploy(**data)
+        assert run.code == 0, f"{run.output}\n{self.target.journal()}"
+        assert run.total > 0
+        return run
+
+    def fact(self, name: str, *arguments: str) -> Any:
+        """Read a fact by the CLI: `pyinfra INVENTORY fact NAME --json`."""
+        result = self.pyinfra("fact", name, *arguments, "--json")
+        assert result.returncode == 0, result.stderr
+        ((_, per_host),) = json.loads(result.stdout).items()
+        ((_, value),) = per_host.items()
+        return value
+
+    # ---- the host's own tools -------------------------------------------------------------------
+    def run(self, *argv: str, input: str | None = None, check: bool = True) -> str:
+        """Run a command on the target and return its output."""
+        return self.target.exec(*argv, input=input, check=check)
+
+    def pids(self) -> dict[str, int]:
+        """Return the main process of each service, from the service's own files."""
+        main = "systemctl show -p MainPID --value"
+        text = self.run(
+            "sh",
+            "-c",
+            f"{main} opendkim; {main} dovecot; cat /var/spool/postfix/pid/master.pid",
+        )
+        opendkim, dovecot, postfix = (int(word) for word in text.split())
+        return {"opendkim": opendkim, "dovecot": dovecot, "postfix": postfix}
+
+    # ---- clients ----------------------------------------------------------------------------------
+    def port(self, port: int) -> int:
+        """Return the port on 127.0.0.1 that a port of the target is published at."""
+        return self.target.ports[port]
+
+    @contextlib.contextmanager
+    def smtp(self, port: int = 465, user: str | None = None) -> Iterator[smtplib.SMTP]:
+        """An SMTP session: 465 in TLS, 587 after STARTTLS, 25 in the clear; logged in as `user`."""
+        client: smtplib.SMTP
+        if port == 465:
+            client = smtplib.SMTP_SSL("127.0.0.1", self.port(port), context=lenient_tls())
+        else:
+            client = smtplib.SMTP("127.0.0.1", self.port(port))
+        with client:
+            client.ehlo("client.test")
+            if port == 587:
+                client.starttls(context=lenient_tls())
+                client.ehlo("client.test")
+            if user:
+                client.login(user, self.passwords[address(user)])
+            yield client
+
+    def send(self, mail: EmailMessage, user: str = "alice", port: int = 465) -> None:
+        """Submit a message as a user."""
+        with self.smtp(port, user) as client:
+            client.send_message(mail)
+
+    @contextlib.contextmanager
+    def imap(self, user: str, port: int = 993) -> Iterator[imaplib.IMAP4]:
+        """A logged-in IMAP session."""
+        client: imaplib.IMAP4
+        if port == 993:
+            client = imaplib.IMAP4_SSL("127.0.0.1", self.port(port), ssl_context=lenient_tls())
+        else:
+            client = imaplib.IMAP4("127.0.0.1", self.port(port))
+            client.starttls(lenient_tls())
+        with client:
+            client.authenticate("PLAIN", lambda _: self._plain(user))
+            yield client
+
+    def _plain(self, user: str) -> bytes:
+        return f"\0{user}\0{self.passwords[address(user)]}".encode()
+
+    @contextlib.contextmanager
+    def pop3(self, user: str, port: int = 995) -> Iterator[poplib.POP3]:
+        """A logged-in POP3 session."""
+        client: poplib.POP3
+        if port == 995:
+            client = poplib.POP3_SSL("127.0.0.1", self.port(port), context=lenient_tls())
+        else:
+            client = poplib.POP3("127.0.0.1", self.port(port))
+            client.stls(lenient_tls())
+        client.encoding = "utf-8"
+        client.user(user)
+        client.pass_(self.passwords[address(user)])
+        try:
+            yield client
+        finally:
+            client.quit()
+
+    def search(self, user: str, subject: str, folder: str = "INBOX") -> list[bytes]:
+        """Return the messages with this subject, whole, as IMAP shows them."""
+        with self.imap(user) as client:
+            client.select(folder, readonly=True)
+            _, (found,) = client.search(None, "SUBJECT", f'"{subject}"')
+            messages = []
+            for number in found.split():
+                _, parts = client.fetch(number.decode(), "(BODY.PEEK[])")
+                part = parts[0]
+                assert isinstance(part, tuple)
+                messages.append(part[1])
+            return messages
+
+    def wait_for(self, user: str, subject: str, timeout: float = 20) -> bytes:
+        """Return the message with this subject as soon as IMAP shows it in the inbox."""
+        found = wait_until(
+            lambda: self.search(user, subject), timeout, f"mail {subject!r} for {user}"
+        )
+        return found[0]
+
+    def log(self, pattern: str) -> list[str]:
+        """Return the journal's lines that match a regular expression."""
+        lines = self.run("journalctl", "--no-pager", "-o", "cat").splitlines()
+        return [line for line in lines if re.search(pattern, line)]
+
+
+def address(user: str) -> str:
+    """Return a login as a full address."""
+    return user if "@" in user else f"{user}@{DOMAINS[0]}"
+
+
+def data_arguments(data: Mapping[str, object]) -> list[str]:
+    """Return inventory keys as arguments of pyinfra's `--data`."""
+    return [
+        word for key, value in data.items() for word in ("--data", f"{key}={json.dumps(value)}")
+    ]
