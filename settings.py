@@ -92,19 +92,17 @@ def host_and_port(value: str | None) -> str | None:
     return f"{bare}:{port}"
 
 
-def _names(values: list[str]) -> list[str]:
-    names = [fqdn(value) for value in values]
+def _unrepeated(names: list[str]) -> list[str]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"{repeated[0]} is listed twice; list it once")
     return names
 
 
-def _labels(values: list[str]) -> list[str]:
-    for value in values:
-        if not re.fullmatch(_LABEL, value.lower()):
-            raise ValueError(f"{value!r} is no single label; write one like imap")
-    return [value.lower() for value in values]
+def _label(value: str) -> str:
+    if not re.fullmatch(_LABEL, value.lower()):
+        raise ValueError(f"{value!r} is no single label; write one like imap")
+    return value.lower()
 
 
 def _selector(value: str) -> str:
@@ -126,7 +124,7 @@ class User(_Model):
     password_hash: Annotated[str | None, AfterValidator(_crypt_hash)] = Field(
         None,
         description="crypt(3) hash of the password, as `make password` prints it. Required unless "
-        "the state is absent. A check takes 1.6 ms for `$6$`, 19 ms for `$y$`, 50 ms for `$2b$10$`.",
+        "the state is absent. A check takes 1.6 ms for `$6$`, 19 for `$y$`, 50 for `$2b$10$`.",
         examples=["$6$…"],
     )
     state: Literal["present", "absent"] = Field(
@@ -180,7 +178,7 @@ class Settings(_Model):
         description="Name of the host: HELO, PTR record and certificate. Not a mail domain itself.",
         examples=["mail.example.org"],
     )
-    mail_domains: Annotated[list[str], Field(min_length=1), AfterValidator(_names)] = Field(
+    mail_domains: Annotated[list[Fqdn], Field(min_length=1), AfterValidator(_unrepeated)] = Field(
         description="Domains whose mail the host receives. The first is the primary domain; each "
         "has its own address space and its own DKIM key.",
         examples=[["example.org", "second.org"]],
@@ -190,7 +188,7 @@ class Settings(_Model):
     )
     mail_ipv6: IPv6Address | None = Field(
         None,
-        description="Public IPv6 address, for the DNS records. Without it mail goes out by IPv4 only: "
+        description="Public IPv6 address, for the DNS records. Without it mail goes out by IPv4: "
         "large providers refuse IPv6 without a PTR record.",
         examples=["2001:db8::25"],
     )
@@ -247,10 +245,10 @@ class Settings(_Model):
         "smarthost.",
         examples=["~/secrets/smarthost"],
     )
-    mail_client_names: Annotated[list[str], AfterValidator(_labels)] = Field(
+    mail_client_names: list[Annotated[str, AfterValidator(_label)]] = Field(
         [],
-        description="Labels below the primary domain that mail programs try by themselves: published "
-        "in DNS and put into the certificate.",
+        description="Labels below the primary domain that mail programs try by themselves: in DNS "
+        "and in the certificate.",
         examples=[["mx", "smtp", "pop", "imap"]],
     )
     mail_swap_size: int = Field(
@@ -356,7 +354,8 @@ def _wording(error: Any) -> str:
         return f"{path}: is missing; write one like {example}"
     if error["type"] == "value_error":
         return f"{path}: {error['ctx']['error']}"
-    return f"{path}: {error['msg'].replace('Input should', 'should')}; write it like {example}"
+    message = error["msg"].removeprefix("Input ").replace("dictionary or instance of User", "dict")
+    return f"{path}: {message}; write it like {example}"
 
 
 def _fields(loc: tuple[int | str, ...]) -> dict[str, FieldInfo]:
@@ -370,21 +369,33 @@ def _fields(loc: tuple[int | str, ...]) -> dict[str, FieldInfo]:
 
 def _example(loc: tuple[int | str, ...]) -> str:
     field = _fields(loc).get(str(loc[-1]), Settings.model_fields[str(loc[0])])
-    return repr((field.examples or ["?"])[0])
+    example = (field.examples or ["?"])[0]
+    if len(loc) > 1 and isinstance(example, dict):
+        example = next(iter(example.values()))
+    return repr(example)
+
+
+_PLACEHOLDERS: dict[object, object] = {
+    "mail_hostname": UNKNOWN,
+    "mail_domains": [UNKNOWN],
+    "mail_relayhost": f"{UNKNOWN}:25",
+}
 
 
 def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Settings:
     values = {key: value for key, value in given.items() if key in Settings.model_fields}
-    values.setdefault("mail_hostname", UNKNOWN)
-    values.setdefault("mail_domains", [UNKNOWN])
     for details in error.errors():
         key, *rest = details["loc"]
-        if key == "mail_users" and rest:
+        if "[key]" in rest:
+            values[key] = {name: value for name, value in values[key].items() if name != rest[0]}
+        elif key == "mail_users" and rest:
             values[key] = {**values[key], rest[0]: User.model_construct()}
         elif key == "mail_aliases" and rest:
             values[key] = {**values[key], rest[0]: ["postmaster"]}
-        elif key in ("mail_hostname", "mail_domains"):
-            values[key] = UNKNOWN if key == "mail_hostname" else [UNKNOWN]
+        elif key == "mail_tls" and rest:
+            values[key] = {name: value for name, value in values[key].items() if name != rest[0]}
+        elif key in _PLACEHOLDERS:
+            values[key] = _PLACEHOLDERS[key]
         else:
             values.pop(str(key), None)
     return Settings.model_validate(values)

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tasks.password import sha512_crypt
 
 from acceptance import mailhost, peer, targets
 from acceptance.mailhost import DOMAINS, HOSTNAME, PASSWORDS, ROOT, MailHost
-from tasks.password import sha512_crypt
 
 RELEASES = (13, 12)
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)

@@ -126,7 +126,7 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
         if block["LoadState"] == ["not-found"]:
             continue
         active = block["ActiveState"][0] in ("active", "reloading")
-        newest = {
+        newest: dict[str, float] = {
             kind: max(map(float, block[kind])) for kind in ("restart", "reload") if kind in block
         }
         states[name] = ServiceState(

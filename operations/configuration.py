@@ -171,7 +171,7 @@ def activation(services: dict[str, ServiceState], names: Sequence[str]) -> list[
     Return (action, name, unit) for each of the named services, in that order, that is not enabled
     or does not run the configuration on disk. A service that is unknown gets a start.
     """
-    steps = []
+    steps: list[tuple[str, ...]] = []
     for name in names:
         service = services.get(name, ServiceState(f"{name}.service", False, False, 0, "start"))
         if not service.enabled:

@@ -1,4 +1,4 @@
-"""OpenDKIM: a signing key for each domain, made on the host once, and the signer's configuration."""
+"""OpenDKIM: a signing key for each domain, made on the host once, and the configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to hold before a host is touched: its settings, among each other too, and the machine."""
+"""What has to hold before a host is touched: settings, also among each other, and machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def checked_settings(machine: SystemState | None = None) -> Settings:
 
     Raises DeployError with one line for each problem of the host's inventory data and machine.
     """
-    mail, problems = settings_and_problems(host.data.dict())
+    mail, problems = settings_and_problems(host.data.dict())  # type: ignore[no-untyped-call]
     if machine:
         problems += system.problems(machine)
     if problems:
