@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -301,29 +300,6 @@ class Settings(_Model):
             *(f"{label}.{self.primary_domain}" for label in self.mail_client_names),
         ]
 
-    @cached_property
-    def relayhost_login(self) -> str | None:
-        """The smarthost's `user:password`, from its file; ValueError where the file has none."""
-        if self.mail_relayhost_credentials is None:
-            return None
-        lines = read_file(self.mail_relayhost_credentials).split("\n")
-        if (
-            len(lines) > 2
-            or lines[1:] not in ([], [""])
-            or not re.fullmatch(r"[^:\s]+:.+", lines[0])
-        ):
-            raise ValueError("is not one line user:password; write it so")
-        return lines[0]
-
-
-def read_file(path: str) -> str:
-    """Return the text of a file on the control machine; ValueError where it can't be read."""
-    try:
-        return Path(path).expanduser().read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        raise ValueError(f"{path} can't be read ({reason}); name a file on this machine") from None
-
 
 def parse(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
     """
@@ -382,18 +358,21 @@ _PLACEHOLDERS: dict[object, object] = {
 }
 
 
+# pydantic takes an instance as it is.
+_UNCHECKED_USER = User.model_construct(password_hash="not checked")
+
+
 def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Settings:
     values = {key: value for key, value in given.items() if key in Settings.model_fields}
     for details in error.errors():
         key, *rest = details["loc"]
-        if "[key]" in rest:
-            values[key] = {name: value for name, value in values[key].items() if name != rest[0]}
+        if "[key]" in rest or (key == "mail_tls" and rest):
+            kept = {name: value for name, value in values[key].items() if str(name) != str(rest[0])}
+            values[key] = kept
         elif key == "mail_users" and rest:
-            values[key] = {**values[key], rest[0]: User.model_construct()}
+            values[key] = {**values[key], rest[0]: _UNCHECKED_USER}
         elif key == "mail_aliases" and rest:
             values[key] = {**values[key], rest[0]: ["postmaster"]}
-        elif key == "mail_tls" and rest:
-            values[key] = {name: value for name, value in values[key].items() if name != rest[0]}
         elif key in _PLACEHOLDERS:
             values[key] = _PLACEHOLDERS[key]
         else:

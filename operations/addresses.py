@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from settings import PASSWORD_REMEDY, UNKNOWN, Settings, User, fqdn, local_part
+from settings import PASSWORD_REMEDY, UNKNOWN, Settings, fqdn, local_part
 
 #: RFC 2142, and the two names that a machine's own mail goes to: they always end somewhere.
 RFC_2142_NAMES = (
     *("postmaster", "abuse", "hostmaster", "webmaster", "www", "noc", "security", "info", "sales"),
     *("support", "marketing", "usenet", "news", "uucp", "ftp", "root", "mailer-daemon"),
 )
-
-_UNCHECKED = User.model_construct()
 
 
 def aliases(mail: Settings) -> dict[str, list[str]]:
@@ -81,7 +79,7 @@ def problems(mail: Settings) -> list[str]:
         *(
             f"mail_users.{name}.password_hash: is missing; {PASSWORD_REMEDY}"
             for name, user in mail.mail_users.items()
-            if user != _UNCHECKED and user.state == "present" and user.password_hash is None
+            if user.state == "present" and user.password_hash is None
         ),
         *(problem for name in mail.mail_aliases for problem in _alias_problems(mail, name)),
         *_loops(mail),

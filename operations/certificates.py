@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from settings import Settings, read_file
+from operations.local_files import read_file
+from settings import Settings
 
 
 def combined_pem(mail: Settings) -> str | None:

@@ -28,7 +28,7 @@ _ALWAYS = (
 def wanted(mail: Settings, machine: SystemState) -> list[str]:
     """Return the Debian packages of this host, as few as do the job."""
     packages = [*_ALWAYS, *time_packages(machine)]
-    if mail.relayhost_login:
+    if mail.mail_relayhost_credentials:
         packages.append("libsasl2-modules")  # PLAIN and LOGIN as a client
     return packages
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from facts.tls import PEM
 from operations import addresses
 from operations.configuration import Configuration, File, lookup_table, render
+from operations.local_files import read_login
 from operations.system import MAIL_FOLDER
 from settings import Settings
 
@@ -56,7 +57,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         domains=mail.mail_domains,
         message_size_limit=mail.mail_message_size_limit,
         relayhost=relayhost(mail.mail_relayhost),
-        relayhost_login=bool(mail.relayhost_login),
+        relayhost_login=mail.mail_relayhost_credentials is not None,
         relayhost_wrapper=(mail.mail_relayhost or "").endswith(":465"),
         tables=TABLES,
         pem=PEM,
@@ -107,10 +108,10 @@ def relayhost(setting: str | None) -> str | None:
 
 def relay_login(mail: Settings) -> File:
     """Return the smarthost's credentials, for root only, or their absence."""
-    login = mail.relayhost_login
     smarthost = relayhost(mail.mail_relayhost)
     path = f"{TABLES}/relay_login"
-    if not login or not smarthost:
+    if not smarthost or mail.mail_relayhost_credentials is None:
         return File(path, None)
+    login = read_login(mail.mail_relayhost_credentials)
     content = lookup_table([(smarthost, login)], "the smarthost's login")
     return File(path, content, mode="600", secret=True)

@@ -11,6 +11,7 @@ from pyinfra.api import DeployError
 
 from facts.system import SystemState
 from operations import addresses, certificates, system
+from operations.local_files import read_login
 from settings import UNKNOWN, Settings, parse
 
 
@@ -55,7 +56,7 @@ def _problems_between_keys(mail: Settings) -> list[str]:
                 "mail_relayhost_credentials: there is no mail_relayhost; name the smarthost"
             )
         try:
-            _ = mail.relayhost_login
+            read_login(mail.mail_relayhost_credentials)
         except ValueError as error:
             found.append(f"mail_relayhost_credentials: {error}")
     return found

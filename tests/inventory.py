@@ -1,0 +1,32 @@
+"""Inventory data for unit tests: a plain host that everything is right about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from settings import Settings, parse
+
+HASH = "$6$saltsalt$" + "x" * 86
+
+
+def data(**changes: Any) -> dict[str, Any]:
+    """Return a host's inventory data, with some keys replaced; None removes a key."""
+    plain: dict[str, Any] = {
+        "mail_hostname": "mail.example.org",
+        "mail_domains": ["example.org", "second.org"],
+        "mail_users": {
+            "alice": {"password_hash": HASH},
+            "bob": {"password_hash": HASH},
+            "carol@second.org": {"password_hash": HASH},
+        },
+        "mail_aliases": {"sales": ["alice", "bob"]},
+    }
+    merged = {**plain, **changes}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def settings(**changes: Any) -> Settings:
+    """Return the settings of such a host; its data must be right."""
+    mail, problems = parse(data(**changes))
+    assert problems == []
+    return mail

@@ -1,0 +1,295 @@
+"""settings.py and the checks between keys: every error is one line with key and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations.local_files import read_login
+from operations.preflight import settings_and_problems, warnings
+from tests.inventory import HASH, data, settings
+
+SHA512 = {"password_hash": HASH}
+
+
+def problems(**changes: Any) -> list[str]:
+    return settings_and_problems(data(**changes))[1]
+
+
+def test_a_plain_host_has_no_problem_and_defaults() -> None:
+    assert problems() == []
+    mail = settings()
+    assert mail.mail_message_size_limit == 52428800
+    assert mail.mail_tls.mode == "self-signed"
+    assert mail.names == ["mail.example.org"]
+    assert list(mail.users) == ["alice@example.org", "bob@example.org", "carol@second.org"]
+
+
+def test_keys_without_our_prefix_are_not_ours() -> None:
+    assert problems(ssh_user="admin", _sudo=True, mailer="x") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"mail_user": {}}, "mail_user: there is no such key; did you mean mail_users?"),
+        ({"mail_hostname": None}, "mail_hostname: is missing; write one like 'mail.example.org'"),
+        (
+            {"mail_domains": None},
+            "mail_domains: is missing; write one like ['example.org', 'second.org']",
+        ),
+        (
+            {"mail_hostname": "mail"},
+            "mail_hostname: 'mail' is no fully qualified domain name; write one like example.org",
+        ),
+        (
+            {"mail_domains": ["example.org", "second.org", "bücher.example"]},
+            "mail_domains.2: 'bücher.example' is not ASCII; write xn--bcher-kva.example",
+        ),
+        (
+            {"mail_domains": ["example.org", "second.org", "Example.org"]},
+            "mail_domains: example.org is listed twice; list it once",
+        ),
+        (
+            {"mail_hostname": "example.org"},
+            "mail_hostname: example.org is a mail domain as well; give the host a name of its own, "
+            "like mail.example.org",
+        ),
+        (
+            {"mail_ipv4": "192.0.2"},
+            "mail_ipv4: is not a valid IPv4 address; write it like '192.0.2.25'",
+        ),
+        (
+            {"mail_spf_all": "+all"},
+            "mail_spf_all: should be '~all', '-all' or '?all'; write it like '-all'",
+        ),
+        (
+            {"mail_dkim_bits": 1024},
+            "mail_dkim_bits: should be greater than or equal to 2048; write it like 2048",
+        ),
+        (
+            {"mail_dkim_selector": "a b"},
+            "mail_dkim_selector: 'a b' is no DKIM selector; write lower-case letters and digits",
+        ),
+        (
+            {"mail_relayhost": "smtp.example.net"},
+            "mail_relayhost: 'smtp.example.net' names no port; write host:port, "
+            "like smtp.example.net:587",
+        ),
+        (
+            {"mail_client_names": ["imap.example.org"]},
+            "mail_client_names.0: 'imap.example.org' is no single label; write one like imap",
+        ),
+        (
+            {"mail_tls": {"mode": "acme"}},
+            "mail_tls.mode: 'acme' comes in a later version; use 'files' or 'self-signed'",
+        ),
+        ({"mail_tls": {"certs": "x"}}, "mail_tls.certs: there is no such key; did you mean cert?"),
+        ({"mail_tls": {"cert": "x"}}, "mail_tls: cert and key are for files; add 'mode': 'files'"),
+        (
+            {"mail_relayhost_credentials": "/dev/null"},
+            "mail_relayhost_credentials: there is no mail_relayhost; name the smarthost",
+        ),
+    ],
+)
+def test_a_wrong_key(changes: dict[str, Any], line: str) -> None:
+    assert line in problems(**changes)
+
+
+@pytest.mark.parametrize(
+    ("users", "line"),
+    [
+        (
+            {"Alice": SHA512, "alice": SHA512},
+            "mail_users.alice: is alice@example.org, and so is 'Alice'; keep one of them",
+        ),
+        (
+            {"alice": SHA512, "alice@example.org": SHA512},
+            "mail_users.alice@example.org: is alice@example.org, and so is 'alice'; "
+            "keep one of them",
+        ),
+        (
+            {"dan@third.org": SHA512},
+            "mail_users.dan@third.org: third.org is not in mail_domains; add it there, "
+            "or use one that is",
+        ),
+        (
+            {"../etc": SHA512},
+            "mail_users.../etc: '../etc' is no name for a mailbox; use letters, digits, '.', '_' "
+            "and '-', with a letter or digit at both ends",
+        ),
+        (
+            {"dan+tag": SHA512},
+            "mail_users.dan+tag: 'dan+tag' has a '+', which separates a name from its tag; "
+            "leave it out",
+        ),
+        (
+            {"dan": {}},
+            "mail_users.dan.password_hash: is missing; run 'make password' and paste the hash that "
+            "it prints",
+        ),
+        (
+            {"dan": {"state": "gone"}},
+            "mail_users.dan.state: should be 'present' or 'absent'; write it like 'absent'",
+        ),
+        (
+            {"dan": "x"},
+            "mail_users.dan: should be a valid dict; write it like {'password_hash': '$6$…'}",
+        ),
+    ],
+)
+def test_a_wrong_user(users: dict[str, Any], line: str) -> None:
+    assert line in problems(mail_users=users, mail_aliases={})
+
+
+@pytest.mark.parametrize(
+    ("digest", "what"),
+    [
+        ("hunter2-secret", "looks like a plain-text password"),
+        ("{SHA512-CRYPT}$6$secret", "begins with a scheme in braces"),
+        ("$argon2id$v=19$secret", "is argon2, which needs 79 MB for one check"),
+        ("$1$secret$secret", "is of a scheme that is broken"),
+        ("$7$secret", "is neither $6$, $y$, $2b$ nor $5$"),
+        ("$6$secret$tooshort", "is not a whole hash of its scheme"),
+        ("$6$a:b$" + "x" * 86, "is not a whole hash of its scheme"),
+        (f"{HASH}\nroot:secret", "is not a whole hash of its scheme"),
+    ],
+)
+def test_a_wrong_hash_is_named_and_never_shown(digest: str, what: str) -> None:
+    (line,) = problems(mail_users={"dan": {"password_hash": digest}}, mail_aliases={})
+    assert line.startswith(f"mail_users.dan.password_hash: {what}; ")
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    "digest",
+    [
+        HASH,
+        "$6$rounds=10000$salt$" + "x" * 86,
+        "$5$salt$" + "x" * 43,
+        "$y$j9T$saltsaltsaltsaltsaltsa$" + "x" * 43,
+        "$2b$10$" + "x" * 53,
+    ],
+)
+def test_hashes_that_libcrypt_verifies(digest: str) -> None:
+    assert problems(mail_users={"dan": {"password_hash": digest}}, mail_aliases={}) == []
+
+
+@pytest.mark.parametrize(
+    ("aliases", "line"),
+    [
+        (
+            {"x": ["nobody"]},
+            "mail_aliases.x: nobody@example.org is no user and no alias; add it, "
+            "or correct the target",
+        ),
+        ({"x": []}, "mail_aliases.x: leads nowhere; list at least one target"),
+        ({"x": "alice"}, "mail_aliases.x: should be a valid list; write it like ['alice', 'bob']"),
+        (
+            {"x": ["a b@x.org"]},
+            "mail_aliases.x: 'a b@x.org' is no address; write user@domain or the name of a user",
+        ),
+        (
+            {"x@third.org": ["alice"]},
+            "mail_aliases.x@third.org: third.org is not in mail_domains; add it there, "
+            "or use one that is",
+        ),
+        (
+            {"bob": ["alice"]},
+            "mail_aliases.bob: hides the user bob@example.org; list bob@example.org among "
+            "its targets, or rename one",
+        ),
+        (
+            {"x": ["y"], "y": ["x"]},
+            "mail_aliases: x@example.org -> y@example.org -> x@example.org is a loop; "
+            "remove a step",
+        ),
+        ({"x": ["x"]}, "mail_aliases: x@example.org -> x@example.org is a loop; remove a step"),
+        (
+            {"x": ["alice"], "X": ["bob"]},
+            "mail_aliases.X: is x@example.org, and so is 'x'; keep one of them",
+        ),
+    ],
+)
+def test_a_wrong_alias(aliases: dict[str, Any], line: str) -> None:
+    assert problems(mail_aliases=aliases) == [line]
+
+
+@pytest.mark.parametrize(
+    "aliases",
+    [
+        {"alice": ["alice", "bob"]},
+        {"x": ["alice+tag"]},
+        {"x": ["postmaster"], "root": ["x@second.org"], "x@second.org": ["alice"]},
+        {"x": ["friend@elsewhere.net"]},
+    ],
+)
+def test_right_aliases(aliases: dict[str, Any]) -> None:
+    assert problems(mail_aliases=aliases) == []
+
+
+def test_all_problems_are_said_at_once_and_none_that_is_not() -> None:
+    found = problems(
+        mail_users={"alice": {"password_hash": "plain"}, "bob": SHA512},
+        mail_aliases={"x": ["alice"], "loop": ["loop"], "void": ["nobody"]},
+        mail_ipv4="?",
+        mail_relayhost="?",
+        mail_relayhost_credentials="/nonexistent",
+    )
+    assert [line.partition(":")[0] for line in found] == [
+        "mail_ipv4",
+        "mail_users.alice.password_hash",
+        "mail_relayhost",
+        "mail_relayhost_credentials",
+        "mail_aliases.void",
+        "mail_aliases",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mail_users": {3: SHA512}},
+        {"mail_users": []},
+        {"mail_aliases": {None: ["alice"]}},
+        {"mail_aliases": {"x": [1, None]}},
+        {"mail_tls": 5},
+        {"mail_tls": {"mode": ["files"], "cert": 4}},
+        {"mail_domains": "example.org"},
+        {"mail_domains": []},
+        {"mail_domains": [None]},
+        {"mail_hostname": 5},
+        {"mail_relayhost": [], "mail_relayhost_credentials": {}},
+    ],
+)
+def test_nonsense_is_an_error_in_words(changes: dict[str, Any]) -> None:
+    found = problems(**changes)
+    assert found
+    assert all("; " in line and "\n" not in line for line in found)
+
+
+def test_credentials_are_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "login"
+    file.write_text("user:pass:word\n")
+    assert read_login(str(file)) == "user:pass:word"
+    file.write_text("secret\n")
+    (line,) = problems(mail_relayhost="smtp.example.net:587", mail_relayhost_credentials=str(file))
+    assert line == "mail_relayhost_credentials: is not one line user:password; write it so"
+
+
+def test_a_slow_hash_is_a_warning() -> None:
+    users = {"alice": {"password_hash": "$2b$12$" + "x" * 53}}
+    assert warnings(settings(mail_users=users, mail_aliases={})) == [
+        "mail_users.alice@example.org.password_hash: bcrypt of this cost takes 200 ms or more a "
+        "login; $y$ takes 19"
+    ]
+
+
+def test_a_removed_user_needs_no_hash() -> None:
+    mail = settings(
+        mail_users={"alice": SHA512, "bob": {"state": "absent", "mail": "purge"}}, mail_aliases={}
+    )
+    assert mail.removed_users == {"bob@example.org": "purge"}
+    assert list(mail.users) == ["alice@example.org"]
