@@ -351,7 +351,7 @@ def _example(loc: tuple[int | str, ...]) -> str:
     return repr(example)
 
 
-_PLACEHOLDERS: dict[object, object] = {
+_PLACEHOLDERS: dict[str, object] = {
     "mail_hostname": UNKNOWN,
     "mail_domains": [UNKNOWN],
     "mail_relayhost": f"{UNKNOWN}:25",
@@ -365,9 +365,9 @@ _UNCHECKED_USER = User.model_construct(password_hash="not checked")
 def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Settings:
     values = {key: value for key, value in given.items() if key in Settings.model_fields}
     for details in error.errors():
-        key, *rest = details["loc"]
+        key, *rest = (str(part) for part in details["loc"])
         if "[key]" in rest or (key == "mail_tls" and rest):
-            kept = {name: value for name, value in values[key].items() if str(name) != str(rest[0])}
+            kept = {name: value for name, value in values[key].items() if str(name) != rest[0]}
             values[key] = kept
         elif key == "mail_users" and rest:
             values[key] = {**values[key], rest[0]: _UNCHECKED_USER}
@@ -376,5 +376,5 @@ def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Setting
         elif key in _PLACEHOLDERS:
             values[key] = _PLACEHOLDERS[key]
         else:
-            values.pop(str(key), None)
+            values.pop(key, None)
     return Settings.model_validate(values)
