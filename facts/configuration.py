@@ -8,11 +8,12 @@ from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.data import FactData
 from facts.shell import script
 
 
 @dataclass(frozen=True)
-class FileState:
+class FileState(FactData):
     """One file as it is on the host. `mode` is octal digits as in stat(1), e.g. "640"."""
 
     sha256: str

@@ -8,11 +8,12 @@ from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.data import FactData
 from facts.shell import script
 
 
 @dataclass(frozen=True)
-class MailboxFolders:
+class MailboxFolders(FactData):
     """
     + present: addresses that have a mail folder
     + retiring: names of folders whose archiving was cut off

@@ -1,27 +1,90 @@
-"""TEMPORARY (the helper replaces it)."""
+"""The DKIM signing keys that are on the host."""
 
-from pyinfra.api import FactBase
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import TypedDict
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from pyinfra.api import FactBase, StringCommand
+from pyinfra.api.exceptions import FactProcessError
+from typing_extensions import override
 
 from facts.shell import script
 
+KEYS = "/etc/dkimkeys"
 
-class SigningKeys(FactBase):
+
+class SigningKey(TypedDict):
+    """
+    + public_key: base64 of the DER form, as a DKIM record's p= has it (RFC 6376, 3.6.1); None where
+      the file is no private key
+    + mode: as in stat(1), e.g. "600"
+    """
+
+    path: str
+    owner: str
+    group: str
+    mode: str
+    bits: int
+    public_key: str | None
+
+
+# The private key stays on the host.
+_SCRIPT = """
+for key in "$1"/*/*.private; do
+  [ -f "$key" ] || continue
+  public=$(openssl pkey -in "$key" -pubout -outform DER 2>/dev/null | base64 -w 0)
+  stat -c "%U %G %a ${public:--} %n" "$key"
+done
+"""
+
+
+def parse_signing_keys(output: list[str]) -> dict[str, dict[str, SigningKey]]:
+    """Parse lines of "owner group mode public-key path"."""
+    keys: dict[str, dict[str, SigningKey]] = {}
+    for line in output:
+        fields = line.split(" ", 4)
+        if len(fields) != 5 or fields[4].count("/") < 2:
+            raise FactProcessError(f"unexpected line from stat: {line!r}")
+        owner, group, mode, public_key, path = fields
+        domain, file = path.split("/")[-2:]
+        keys.setdefault(domain, {})[file.removesuffix(".private")] = SigningKey(
+            path=path,
+            owner=owner,
+            group=group,
+            mode=mode,
+            bits=_bits(public_key),
+            public_key=None if public_key == "-" else public_key,
+        )
+    return keys
+
+
+def _bits(public_key: str) -> int:
+    if public_key == "-":
+        return 0
+    key = load_der_public_key(b64decode(public_key))
+    return key.key_size if isinstance(key, RSAPublicKey) else 0
+
+
+class SigningKeys(FactBase[dict[str, dict[str, SigningKey]]]):
+    """
+    Returns domain → selector → key, for each DOMAIN/SELECTOR.private:
+
+    .. code:: python
+
+        {"example.org": {"default": {"path": "/etc/dkimkeys/example.org/default.private",
+                                     "owner": "opendkim", "group": "opendkim", "mode": "600",
+                                     "bits": 2048, "public_key": "MIIBIjANBgkqhki…"}}}
+    """
+
     default = dict
 
-    def command(self):
-        return script(
-            'for f in /etc/dkimkeys/*/*.private; do [ -f "$f" ] || continue; echo "$(stat -c "%n %U %a" "$f") $(openssl rsa -in "$f" -pubout -outform DER 2>/dev/null | base64 -w0)"; done'
-        )
+    @override
+    def command(self, keys_dir: str = KEYS) -> StringCommand:
+        return script(_SCRIPT, keys_dir)
 
-    def process(self, output):
-        r = {}
-        for l in output:
-            p, o, m, *k = l.split(" ")
-            d, s = p.split("/")[3:5]
-            r.setdefault(d, {})[s.removesuffix(".private")] = {
-                "path": p,
-                "owner": o,
-                "mode": m,
-                "public_key": k[0] or None,
-            }
-        return r
+    @override
+    def process(self, output: list[str]) -> dict[str, dict[str, SigningKey]]:
+        return parse_signing_keys(output)

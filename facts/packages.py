@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pyinfra.api import FactBase, StringCommand
 from typing_extensions import override
 
+from facts.data import FactData
 from facts.shell import script
 
 
 @dataclass(frozen=True)
-class PackageStates:
+class PackageStates(FactData):
     """
     + installed: those of the packages asked for that are installed and configured
     + interrupted: dpkg has work left over, or our guard against early starts was left behind

@@ -10,6 +10,7 @@ from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.data import FactData
 from facts.shell import script
 
 #: Where a service keeps the time of its last reload by us: gone after a reboot, as it should be.
@@ -49,7 +50,7 @@ SERVICES = (
 
 
 @dataclass(frozen=True)
-class ServiceState:
+class ServiceState(FactData):
     """
     One service as it is.
 

@@ -9,9 +9,11 @@ from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.data import FactData
+
 
 @dataclass(frozen=True)
-class SystemState:
+class SystemState(FactData):
     """
     + release: Debian's major release ("13"), or ID and VERSION_ID of another system
     + memory, swap: bytes

@@ -10,6 +10,7 @@ from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.data import FactData
 from facts.shell import script
 
 #: Private key, certificate and chain in one file, so that a rename replaces them all at once.
@@ -17,7 +18,7 @@ PEM = "/etc/ssl/mail/mail.pem"
 
 
 @dataclass(frozen=True)
-class CertificateState:
+class CertificateState(FactData):
     """
     + names: what the certificate is for, sorted
     + not_after: its last moment

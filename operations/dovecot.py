@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
+from collections.abc import Generator, Set
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
@@ -53,17 +53,17 @@ warnings=$(doveconf -n -c "$stage/etc/dovecot/dovecot.conf" 2>&1 >/dev/null) ||
 
 
 @operation()
-def logins(users: Collection[str]) -> Generator[StringCommand, None, None]:
+def logins(users: Set[str]) -> Generator[StringCommand, None, None]:
     """
     Verify that exactly these users can log in, and end the sessions of everybody else.
 
-    + users: full addresses
+    + users: full addresses, as a set
 
     Fails where Dovecot does not know a user that it should know.
     """
     known = host.get_fact(DoveadmUsers)
-    missing = sorted(set(users) - set(known))
-    strangers = sorted(set(host.get_fact(DoveadmWho)) - set(users))
+    missing = sorted(users - set(known))
+    strangers = sorted(host.get_fact(DoveadmWho).keys() - users)
     if missing:
         yield script('echo "Dovecot does not know: $*" >&2; exit 1', *missing)
     if strangers:

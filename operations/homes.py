@@ -11,9 +11,9 @@ from facts.homes import HomeMaildirs
 from facts.shell import script
 from operations.system import MAIL_FOLDER
 
-# The old Maildir's copy becomes the mailbox, with its flags (file names), UIDs (dovecot-uidlist) and
-# subscriptions; what has arrived in the new one since joins it and gets new UIDs. Each step is a
-# rename and can be seen on disk, so that a run that is cut off is taken up by the next.
+# The old Maildir's copy becomes the mailbox, with its flags (file names), UIDs (dovecot-uidlist)
+# and subscriptions; what has arrived in the new one since joins it and gets new UIDs. Each step is
+# a rename and can be seen on disk, so that a run that is cut off is taken up by the next.
 _SCRIPT = """
 set -eu
 umask 077

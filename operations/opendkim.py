@@ -7,12 +7,11 @@ from collections.abc import Generator, Sequence
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from facts.opendkim import SigningKeys
+from facts.opendkim import KEYS, SigningKeys
 from facts.shell import script
 from operations.configuration import Configuration, File, render
 from settings import Settings
 
-KEYS = "/etc/dkimkeys"
 TABLES = "/etc/opendkim/tables"
 
 

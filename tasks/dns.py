@@ -15,9 +15,9 @@ from operations.preflight import checked_settings
 mail = checked_settings()
 found = host.get_fact(SigningKeys)
 keys = {
-    domain: selectors[mail.mail_dkim_selector]["public_key"]
+    domain: key["public_key"]
     for domain, selectors in found.items()
-    if mail.mail_dkim_selector in selectors
+    if (key := selectors.get(mail.mail_dkim_selector)) and key["public_key"]
 }
 wanted = dns.records(mail, keys)
 

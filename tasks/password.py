@@ -1,4 +1,4 @@
-"""Make a password's hash for `mail_users` (`make password`): a long random one, or one you choose."""
+"""Hash a password for `mail_users` (`make password`): a long random one, or one you choose."""
 
 from __future__ import annotations
 

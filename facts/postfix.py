@@ -1,0 +1,126 @@
+"""Postfix as it is configured, and what is in its queue."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api.exceptions import FactProcessError
+from typing_extensions import override
+
+#: qmgr(8)'s queues, as postqueue(1) names them.
+QUEUES = ("maildrop", "incoming", "active", "deferred", "hold", "corrupt")
+
+_COLUMNS = ("private", "unprivileged", "chroot", "wakeup", "process_limit", "command")
+
+
+def _parameter(line: str) -> tuple[str, str]:
+    name, equals, value = line.partition("=")
+    if not equals:
+        raise FactProcessError(f"postconf printed no parameter: {line!r}")
+    return name.strip(), value.strip()
+
+
+def parse_postconf(output: list[str]) -> dict[str, str]:
+    """Parse `postconf -n`: one "name = value" a line."""
+    return dict(_parameter(line) for line in output)
+
+
+def parse_master(output: list[str]) -> dict[str, dict[str, Any]]:
+    """Parse `postconf -M` (a service a line) followed by `postconf -P` (an option a line)."""
+    services: dict[str, dict[str, Any]] = {}
+    for line in output:
+        path, _, parameter = line.partition(" ")[0].rpartition("/")
+        if path.count("/") == 1 and " = " in f"{line} ":
+            if path not in services:
+                raise FactProcessError(f"an option of no service: {line!r}")
+            services[path]["options"][parameter] = _parameter(line)[1]
+            continue
+        fields = line.split()
+        if len(fields) < 8:
+            raise FactProcessError(f"postconf -M printed no service: {line!r}")
+        name, kind, *columns = fields[:8]
+        services[f"{name}/{kind}"] = {**dict(zip(_COLUMNS, columns, strict=True)), "options": {}}
+    return services
+
+
+def parse_queue(output: list[str]) -> dict[str, dict[str, int]]:
+    """Parse the host's clock (epoch seconds), then `postqueue -j`: a JSON object a message."""
+    queues = {name: {"count": 0, "oldest_age": 0} for name in QUEUES}
+    try:
+        now = int(output[0])
+        for line in output[1:]:
+            message = json.loads(line)
+            queue = queues.setdefault(message["queue_name"], {"count": 0, "oldest_age": 0})
+            queue["count"] += 1
+            queue["oldest_age"] = max(queue["oldest_age"], now - message["arrival_time"])
+    except (ValueError, KeyError) as error:
+        raise FactProcessError(f"postqueue printed something else: {error}") from error
+    return queues
+
+
+class _PostfixFact(FactBase[dict[str, Any]]):
+    default = dict
+    abstract = True
+
+    @override
+    def requires_command(self, *args: object, **kwargs: object) -> str:
+        return "postconf"
+
+
+class Postconf(_PostfixFact):
+    """
+    Returns the parameters that main.cf sets, see postconf(1):
+
+    .. code:: python
+
+        {"myhostname": "mail.example.org", "relayhost": ""}
+    """
+
+    @override
+    def command(self, config_dir: str = "/etc/postfix") -> StringCommand:
+        return StringCommand("postconf -n -c", QuoteString(config_dir))
+
+    @override
+    def process(self, output: list[str]) -> dict[str, str]:
+        return parse_postconf(output)
+
+
+class PostconfMaster(_PostfixFact):
+    """
+    Returns the services of master.cf, see master(5):
+
+    .. code:: python
+
+        {"submission/inet": {"private": "n", "chroot": "n", "process_limit": "20",
+                             "command": "smtpd", "options": {"smtpd_sasl_auth_enable": "yes"}, …}}
+    """
+
+    @override
+    def command(self, config_dir: str = "/etc/postfix") -> StringCommand:
+        folder = QuoteString(config_dir)
+        return StringCommand("postconf -M -c", folder, "&& postconf -P -c", folder)
+
+    @override
+    def process(self, output: list[str]) -> dict[str, dict[str, Any]]:
+        return parse_master(output)
+
+
+class Queue(_PostfixFact):
+    """
+    Returns how many messages each queue holds, and the age of the oldest in seconds, see
+    postqueue(1). It can be read while Postfix is stopped:
+
+    .. code:: python
+
+        {"deferred": {"count": 2, "oldest_age": 340}, "active": {"count": 0, "oldest_age": 0}, …}
+    """
+
+    @override
+    def command(self) -> StringCommand:
+        return StringCommand("date +%s && postqueue -j")
+
+    @override
+    def process(self, output: list[str]) -> dict[str, dict[str, int]]:
+        return parse_queue(output)
