@@ -100,13 +100,13 @@ def bare_host(release: int, ssh_key: Path, request: pytest.FixtureRequest) -> It
     keep = request.config.getoption("keep")
     name = f"{request.config.getoption('prefix')}-{release}"
     world = peer.start_peer(name)
-    target = targets.start(
+    target = (keep and targets.find(name)) or targets.start(
         name,
         release,
         ports=dict.fromkeys(PORTS),
         network=name,
         hostname=HOSTNAME,
-        dns=[world.address],
+        dns=world.address,
         authorized_key=ssh_key.with_suffix(".pub").read_text(),
     )
     yield MailHost(release, target, world, write_inventory(target, ssh_key))

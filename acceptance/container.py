@@ -1,0 +1,135 @@
+"""One container that plays a host: run commands in it, wait for its boot, read its journal."""
+
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from docker.errors import APIError, NotFound  # type: ignore[import-untyped]
+
+from acceptance import engine
+from acceptance.progress import SetupError
+from acceptance.wait import TimedOut, wait_until
+
+LABEL = "mailhost"  # its value says whose a container or network is: demo or acceptance
+BOOT_TIMEOUT = 60.0
+
+# systemd wants a cgroup2 tree of its own that it may write to. Docker mounts a read-only one, or
+# (on a host with cgroup v1) a forest of others; both give way to the container's private tree.
+BOOT = (
+    "umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec /sbin/init"
+)
+
+
+class CommandFailed(Exception):
+    """A command in a target exited with another code than 0."""
+
+    def __init__(self, argv: tuple[str, ...], code: int, stdout: str, stderr: str) -> None:
+        self.argv, self.code, self.stdout, self.stderr = argv, code, stdout, stderr
+        super().__init__(f"{' '.join(argv)[:200]}: exit {code}: {(stderr or stdout).strip()[-2000:]}")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A running container that plays a host."""
+
+    id: str
+    name: str
+    release: int
+    ports: dict[int, int]  # container port -> port on 127.0.0.1
+    address: str  # in its Docker network
+
+    def exec(
+        self,
+        *argv: str,
+        input: str | bytes | None = None,
+        check: bool = True,
+        timeout: float = 300,
+    ) -> str:
+        """Run a command as root; return its standard output (bytes that are not UTF-8 as surrogates)."""
+        data = input.encode() if isinstance(input, str) else input
+        interactive = [] if data is None else ["-i"]
+        done = subprocess.run(
+            ["docker", "exec", *interactive, self.id, *argv],
+            **({"stdin": subprocess.DEVNULL} if data is None else {"input": data}),
+            capture_output=True,
+            check=False,
+            timeout=timeout,
+        )
+        out, err = (text.decode(errors="surrogateescape") for text in (done.stdout, done.stderr))
+        if check and done.returncode:
+            raise CommandFailed(argv, done.returncode, out, err)
+        return out
+
+    def wait_booted(self, timeout: float = BOOT_TIMEOUT) -> None:
+        """Wait until systemd has started everything; print the units that failed, if any."""
+
+        def state() -> str:
+            # Fails until systemd listens; from then on systemd itself waits for the end of the boot.
+            said = self.exec("systemctl", "is-system-running", "--wait", check=False).strip()
+            return said if said in ("running", "degraded") else ""
+
+        try:
+            reached = wait_until(state, timeout, f"{self.name} booted")
+        except TimedOut as error:
+            logs = engine.ensure().containers.get(self.id).logs(tail=20).decode(errors="replace")
+            raise SetupError(f"{error}: {logs.strip() or 'no output'}") from error
+        if reached == "degraded":
+            print(f"{self.name}: degraded\n{self.exec('systemctl', '--failed', '--no-pager')}")
+
+    def journal(self, lines: int = 400) -> str:
+        """Return the end of the journal, with the units that failed on top: for a failed test."""
+        failed = self.exec("systemctl", "--failed", "--no-legend", "--plain", check=False)
+        journal = ("journalctl", "--boot", "--no-pager", "--quiet", f"--lines={lines}")
+        return f"failed units: {failed.strip() or 'none'}\n{self.exec(*journal, check=False)}"
+
+    def remove(self) -> None:
+        """Remove the container and all that it kept."""
+        remove(engine.ensure().containers.get(self.id))
+
+
+def remove(container: Any) -> None:
+    """Remove a container at once; one that is already gone is fine."""
+    try:
+        container.remove(force=True, v=True)
+    except NotFound:
+        pass
+    except APIError as error:
+        if "already in progress" not in str(error):
+            raise
+
+
+def as_target(container: Any) -> Target:
+    """Read a running container's present ports and address."""
+    container.reload()
+    network = container.attrs["NetworkSettings"]
+    return Target(
+        id=container.id,
+        name=container.name,
+        release=int(container.labels[f"{LABEL}.release"]),
+        ports={
+            int(inside.partition("/")[0]): int(bound[0]["HostPort"])
+            for inside, bound in network["Ports"].items()
+            if bound
+        },
+        address=next(iter(network["Networks"].values()))["IPAddress"],
+    )
+
+
+def boot(container: Any, *, dns: str | None = None, authorized_key: str | None = None) -> Target:
+    """Start a created or stopped container and wait until it has booted; a failed start is removed."""
+    try:
+        container.start()
+    except APIError as error:
+        fresh = container.status == "created"
+        if fresh:
+            remove(container)
+        raise SetupError(f"{container.name} did not start: {error.explanation}") from error
+    target = as_target(container)
+    if dns:
+        # Docker would put its own resolver in between, which answers reverse names by itself.
+        target.exec("sh", "-c", "cat > /etc/resolv.conf", input=f"nameserver {dns}\n")
+    if authorized_key:
+        install = "umask 077; mkdir -p ~admin/.ssh; cat > ~admin/.ssh/authorized_keys; chown -R admin: ~admin/.ssh"
+        target.exec("sh", "-c", install, input=authorized_key.strip() + "\n")
+    target.wait_booted()
+    return target

@@ -1,0 +1,244 @@
+"""What is refused, and with which code: 5xx for what will never be right, 4xx for what may be."""
+
+from __future__ import annotations
+
+import imaplib
+import poplib
+import smtplib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost, lenient_tls
+
+STRANGER = "stranger@world.test"
+SYSTEM_SITES = (*DOMAINS, HOSTNAME, f"localhost.{DOMAINS[0]}")
+#: RFC 2142, sections 3 to 6, and the names that a machine's own mail goes to.
+ROLES = (
+    *("info", "marketing", "sales", "support", "abuse", "noc", "security", "postmaster"),
+    *("hostmaster", "usenet", "news", "webmaster", "www", "uucp", "ftp", "root", "mailer-daemon"),
+)
+
+
+def say(client: smtplib.SMTP, command: str) -> str:
+    """Return the server's answer to a command as it is: "550 5.1.1 …"."""
+    code, text = client.docmd(command)
+    return f"{code} {text.decode()}"
+
+
+def envelope(
+    host: MailHost, sender: str, recipient: str, port: int = 25, user: str | None = None
+) -> str:
+    """Return the answer to RCPT TO, where Postfix judges sender and recipient both."""
+    with host.smtp(port, user) as client:
+        assert say(client, f"MAIL FROM:<{sender}>") == "250 2.1.0 Ok"
+        return say(client, f"RCPT TO:<{recipient}>")
+
+
+# ---- logins ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["clear", "starttls"])
+def test_port_25_knows_no_logins(host: MailHost, tls: bool) -> None:
+    with host.smtp(25) as client:
+        if tls:
+            client.starttls(context=lenient_tls())
+            client.ehlo("client.test")
+        assert not client.has_extn("auth")
+        assert say(client, "AUTH PLAIN AGFsaWNlAHg=").startswith("503 5.5.1 ")
+        assert say(client, "AUTH LOGIN").startswith("503 5.5.1 ")
+
+
+@pytest.mark.parametrize("command", ["AUTH PLAIN AGFsaWNlAHg=", "MAIL FROM:<alice@example.test>"])
+def test_587_does_nothing_before_starttls(host: MailHost, command: str) -> None:
+    with smtplib.SMTP("127.0.0.1", host.port(587)) as client:
+        client.ehlo("client.test")
+        assert client.has_extn("starttls")
+        assert not client.has_extn("auth")
+        assert say(client, command).startswith("530 5.7.0 ")
+
+
+@pytest.mark.parametrize("port", [465, 587])
+@pytest.mark.parametrize("recipient", ["someone@world.test", "bob@example.test"])
+@pytest.mark.parametrize(
+    ("sender", "code"),
+    [(STRANGER, "554 5.7.1 "), ("", "554 5.7.1 "), ("alice@example.test", "553 5.7.1 ")],
+)
+def test_submission_is_for_those_who_log_in(
+    host: MailHost, port: int, recipient: str, sender: str, code: str
+) -> None:
+    assert envelope(host, sender, recipient, port).startswith(code)
+
+
+@pytest.mark.parametrize("port", [465, 587])
+@pytest.mark.parametrize("user", ["alice", "alice@example.test", "ghost@example.test", "carol"])
+def test_wrong_password_or_user_is_535(host: MailHost, port: int, user: str) -> None:
+    with (
+        host.smtp(port) as client,
+        pytest.raises(smtplib.SMTPAuthenticationError, match=r"5\.7\.8") as refusal,
+    ):
+        client.login(user, "carol-password")
+    assert refusal.value.smtp_code == 535
+
+
+@pytest.fixture
+def unix_password(host: MailHost) -> Iterator[str]:
+    """A password of root and www-data on the target, for the time of one test."""
+    accounts, password = ("root", "www-data"), "unix-password"
+    before = {name: host.run("getent", "shadow", name).split(":")[1] for name in accounts}
+    host.run("chpasswd", input="".join(f"{name}:{password}\n" for name in accounts))
+    yield password
+    for name, shadow in before.items():
+        host.run("usermod", "-p", shadow, name)
+
+
+@pytest.mark.parametrize("account", ["root", "root@example.test", "www-data"])
+def test_unix_accounts_cannot_log_in(host: MailHost, unix_password: str, account: str) -> None:
+    full = account if "@" in account else f"{account}@example.test"
+    intruder = replace(host, passwords={full: unix_password})
+    with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"), intruder.imap(account):
+        pass
+    with pytest.raises(poplib.error_proto, match=r"-ERR \[AUTH\]"), intruder.pop3(account):
+        pass
+    with pytest.raises(smtplib.SMTPAuthenticationError, match="535"), intruder.smtp(465, account):
+        pass
+
+
+def test_imap_takes_no_password_in_the_clear(host: MailHost) -> None:
+    with imaplib.IMAP4("127.0.0.1", host.port(143)) as client:
+        assert {"LOGINDISABLED", "STARTTLS"} <= set(client.capabilities)
+        with pytest.raises(imaplib.IMAP4.error, match="PRIVACYREQUIRED"):
+            client.login("carol@second.test", "carol-password")
+
+
+def test_pop3_takes_no_password_in_the_clear(host: MailHost) -> None:
+    client = poplib.POP3("127.0.0.1", host.port(110))
+    assert "STLS" in client.capa()
+    with pytest.raises(poplib.error_proto, match="(?i)(clear|plain)text auth"):
+        client.user("carol@second.test")
+    client.quit()
+
+
+# ---- who may send as whom -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("user", "sender"),
+    [
+        ("alice", "bob@example.test"),
+        ("alice", "bob+tag@example.test"),
+        ("alice", "carol@second.test"),
+        ("alice", "alice@second.test"),
+        ("alice", "someone@world.test"),
+        ("alice", "ghost@example.test"),
+        ("alice", "daemon@example.test"),
+        ("alice", "outside@example.test"),
+        ("alice", f"alice@{HOSTNAME}"),
+        ("bob", "root@example.test"),
+        ("bob", "postmaster@second.test"),
+        ("bob", "alice@example.test"),
+        ("carol@second.test", "sales@example.test"),
+        ("carol@second.test", "carol@example.test"),
+    ],
+)
+def test_an_address_of_others_is_no_sender(host: MailHost, user: str, sender: str) -> None:
+    answer = envelope(host, sender, "bob@example.test", 465, user)
+    assert answer.startswith("553 5.7.1 "), answer
+
+
+@pytest.mark.parametrize(
+    ("user", "sender"),
+    [
+        ("alice", "alice@example.test"),
+        ("alice", "ALICE@Example.TEST"),
+        ("alice", "alice+tag@example.test"),
+        ("alice", "root@example.test"),
+        ("alice", "abuse@second.test"),
+        ("bob", "sales@example.test"),
+        ("bob", "team@second.test"),
+        ("carol@second.test", "team@second.test"),
+        ("carol@second.test", "carol+tag@second.test"),
+        ("alice", ""),  # read receipts (RFC 8098, section 3) have no sender
+    ],
+)
+def test_an_own_address_is_a_sender(host: MailHost, user: str, sender: str) -> None:
+    answer = envelope(host, sender, "someone@world.test", 465, user)
+    assert answer == "250 2.1.5 Ok"
+
+
+# ---- who is written to ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sender", [STRANGER, "alice@example.test", f"root@{HOSTNAME}", ""])
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        "user@world.test",
+        "user%world.test@example.test",
+        f"user%world.test@{HOSTNAME}",
+        '"user@world.test"@example.test',
+        '"a@b"@example.test',
+        "user@world.test@example.test",
+        "@example.test:user@world.test",
+        "world.test!user",
+        "world.test!user@example.test",
+        '"user@world.test"',
+    ],
+)
+def test_no_trick_relays(host: MailHost, sender: str, recipient: str) -> None:
+    answer = envelope(host, sender, recipient)
+    assert answer.startswith("554 5.7.1 "), answer
+
+
+@pytest.mark.parametrize("literal", ["127.0.0.1", "IPv6:::1"])
+def test_address_literals_are_no_way_in(host: MailHost, literal: str) -> None:
+    answer = envelope(host, STRANGER, f"root@[{literal}]")
+    assert answer.startswith(("550 5.1.1 ", "554 5.7.1 ")), answer
+
+
+@pytest.mark.parametrize("port", [25, 465])
+@pytest.mark.parametrize("site", SYSTEM_SITES)
+@pytest.mark.parametrize("account", ["daemon", "www-data", "nobody", "vmail", "ghost"])
+def test_system_accounts_and_unknown_users_are_no_recipients(
+    host: MailHost, port: int, site: str, account: str
+) -> None:
+    user, sender = ("bob", "bob@example.test") if port == 465 else (None, STRANGER)
+    answer = envelope(host, sender, f"{account}@{site}", port, user)
+    assert answer.startswith("550 5.1.1 "), answer
+    assert answer.endswith("User unknown"), "it would name the table"
+
+
+@pytest.mark.parametrize("name", ["daemon@localhost", "root@localhost", "alice", "ghost"])
+def test_incomplete_recipients_are_refused(host: MailHost, name: str) -> None:
+    assert envelope(host, STRANGER, name).startswith("504 5.5.2 ")
+
+
+@pytest.mark.parametrize("address", ["carol@example.test", "alice@second.test"])
+def test_each_domain_has_its_own_names(host: MailHost, address: str) -> None:
+    assert envelope(host, STRANGER, address).startswith("550 5.1.1 ")
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_rfc_2142_names_are_recipients(host: MailHost, domain: str) -> None:
+    for role in ROLES:
+        assert envelope(host, STRANGER, f"{role}@{domain}") == "250 2.1.5 Ok", role
+
+
+@pytest.mark.parametrize("name", ["postmaster", "Postmaster", f"postmaster@{HOSTNAME}"])
+def test_postmaster_is_a_recipient_without_domain(host: MailHost, name: str) -> None:
+    assert envelope(host, "", name) == "250 2.1.5 Ok"
+
+
+@pytest.mark.parametrize(
+    ("sender", "code"),
+    [
+        ("someone", "504 5.5.2 "),
+        ("someone@unqualified", "504 5.5.2 "),
+        ("someone@something.nowhere.test", "450 4.1.8 "),
+    ],
+)
+def test_senders_that_cannot_be_answered_are_refused(
+    host: MailHost, sender: str, code: str
+) -> None:
+    assert envelope(host, sender, "alice@example.test").startswith(code)
