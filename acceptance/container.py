@@ -1,6 +1,7 @@
 """One container that plays a host: run commands in it, wait for its boot, read its journal."""
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,7 @@ BOOT_TIMEOUT = 60.0
 
 # systemd wants a cgroup2 tree of its own that it may write to. Docker mounts a read-only one, or
 # (on a host with cgroup v1) a forest of others; both give way to the container's private tree.
-BOOT = (
-    "umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec /sbin/init"
-)
+BOOT = "umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec /sbin/init"
 
 
 class CommandFailed(Exception):
@@ -25,7 +24,9 @@ class CommandFailed(Exception):
 
     def __init__(self, argv: tuple[str, ...], code: int, stdout: str, stderr: str) -> None:
         self.argv, self.code, self.stdout, self.stderr = argv, code, stdout, stderr
-        super().__init__(f"{' '.join(argv)[:200]}: exit {code}: {(stderr or stdout).strip()[-2000:]}")
+        super().__init__(
+            f"{' '.join(argv)[:200]}: exit {code}: {(stderr or stdout).strip()[-2000:]}"
+        )
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def as_target(container: Any) -> Target:
     )
 
 
-def boot(container: Any, *, dns: str | None = None, authorized_key: str | None = None) -> Target:
+def boot(container: Any, *, dns: Sequence[str] = (), authorized_key: str | None = None) -> Target:
     """Start a created or stopped container and wait until it has booted; a failed start is removed."""
     try:
         container.start()
@@ -127,9 +128,14 @@ def boot(container: Any, *, dns: str | None = None, authorized_key: str | None =
     target = as_target(container)
     if dns:
         # Docker would put its own resolver in between, which answers reverse names by itself.
-        target.exec("sh", "-c", "cat > /etc/resolv.conf", input=f"nameserver {dns}\n")
+        target.exec(
+            "sh",
+            "-c",
+            "cat > /etc/resolv.conf",
+            input="".join(f"nameserver {server}\n" for server in dns),
+        )
     if authorized_key:
-        install = "umask 077; mkdir -p ~admin/.ssh; cat > ~admin/.ssh/authorized_keys; chown -R admin: ~admin/.ssh"
-        target.exec("sh", "-c", install, input=authorized_key.strip() + "\n")
+        write = "umask 077; mkdir -p .ssh; cat > .ssh/authorized_keys; chown -R admin: .ssh"
+        target.exec("sh", "-euc", f"cd ~admin; {write}", input=authorized_key.strip() + "\n")
     target.wait_booted()
     return target

@@ -36,7 +36,7 @@ def _chosen_elsewhere() -> str | None:
 def connect() -> Any:
     """Return a client of the engine that the `docker` command uses too, without asking it anything.
 
-    The same order as the command: DOCKER_HOST, DOCKER_CONTEXT, `docker context use`, the default socket.
+    In the command's order: DOCKER_HOST, DOCKER_CONTEXT, `docker context use`, the default socket.
     """
     if not os.environ.get("DOCKER_HOST"):
         context = ContextAPI.get_context(
@@ -82,8 +82,7 @@ def install(what: str, *packages: str) -> None:
 
 
 def _install_engine() -> None:
-    packages = list(PACKAGES)
-    install("the Docker engine", *packages)
+    install("the Docker engine", *PACKAGES)
     if not shutil.which("docker"):  # from Debian 13 on, the command is a package of its own
         install("the docker command", "docker-cli")
 

@@ -31,7 +31,7 @@ RECIPE_LABEL = "mailhost.recipe"  # not `mailhost`: containers inherit their ima
 
 SETUP = r"""
 export DEBIAN_FRONTEND=noninteractive
-# Debian's Docker images change how apt and dpkg behave, and forbid starting services; a VPS does not.
+# Debian's Docker images change how apt and dpkg behave and forbid to start services; a VPS does not.
 rm -f /etc/apt/apt.conf.d/docker-* /etc/dpkg/dpkg.cfg.d/docker-*
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
@@ -43,7 +43,7 @@ useradd --create-home --shell /bin/bash --groups sudo admin
 usermod --password '*' admin
 echo 'admin ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/admin
 chmod 440 /etc/sudoers.d/admin
-# A container has no clock, disks or consoles of its own; apt's timers would hold its lock in a test.
+# A container has no disks and consoles of its own; apt's timers would hold its lock in a test.
 systemctl mask -q apt-daily.timer apt-daily-upgrade.timer fstrim.timer console-getty.service \
     getty@.service systemd-pstore.service systemd-udevd.service systemd-udev-trigger.service
 systemctl set-default -q multi-user.target
@@ -82,7 +82,7 @@ def present(client: Any, tag: str) -> Any | None:
 
 
 def base_image(release: int) -> str:
-    """Return the tag of a release's base image, after building it where it is missing or outdated."""
+    """Return the tag of a release's base image, built where it is missing or outdated."""
     client = engine.ensure()
     tag = f"mailhost-base:{release}"
     with only_one(f"base-{release}"):
@@ -144,8 +144,8 @@ def _debootstrap(release: int, tag: str) -> None:
     """Make a minimal Debian from this machine's own mirror, and import it as an image."""
     if not engine.may_install():
         raise SetupError(
-            f"debian:{release} cannot be pulled: run `docker pull debian:{release}` where a registry "
-            "is reachable, or run this as root on a Debian machine."
+            f"debian:{release} cannot be pulled here: bring that image from where a registry is "
+            "reachable, or run this as root on a Debian machine."
         )
     if not shutil.which("debootstrap"):
         with only_one("apt"):
@@ -180,7 +180,7 @@ IMPORT = (
 def _mirrors() -> tuple[str | None, str | None]:
     """Return this machine's own Debian mirror and its security mirror, as far as apt knows them.
 
-    The mirror is the one with the -updates suite: other vendors' sources may be named like a release.
+    The mirror is the one with the -updates suite: others' sources may be named like a release.
     """
     codename = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     listed = subprocess.run(

@@ -9,7 +9,7 @@ import argparse
 import os
 import runpy
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,14 @@ from acceptance.container import BOOT, LABEL, CommandFailed, Target, as_target, 
 from acceptance.images import base_image, base_images
 from acceptance.progress import SetupError, only_one, step
 
-__all__ = ["CommandFailed", "Target", "base_image", "down", "find", "network", "start"]
+__all__ = ["CommandFailed", "Target", "base_image", "client", "down", "find", "network", "start"]
 
 INVENTORY = Path(__file__).parent.parent / "inventories" / "docker.py"
+
+
+def client() -> Any:
+    """Return a client of the Docker engine (the `docker` package's), which is made sure of first."""
+    return engine.ensure()
 
 
 def find(name: str) -> Target | None:
@@ -36,7 +41,7 @@ def find(name: str) -> Target | None:
 def container_named(name: str) -> Any | None:
     """Return our container of exactly that name, in whatever state."""
     try:
-        container = engine.ensure().containers.get(name)
+        container = client().containers.get(name)
     except NotFound:
         return None
     if LABEL not in container.labels:
@@ -52,7 +57,7 @@ def start(
     ports: Mapping[int, int | None] | None = None,
     network: str | None = None,
     ip: str | None = None,
-    dns: str | None = None,
+    dns: Sequence[str] = (),
     authorized_key: str | None = None,
     labels: Mapping[str, str] | None = None,
     image: str | None = None,
@@ -62,18 +67,18 @@ def start(
 
     + ports: container port -> port on 127.0.0.1, None for any free one
     + ip: a fixed address in `network`
-    + dns: the one DNS server it asks, directly
+    + dns: the DNS servers it asks, directly
     + authorized_key: public key that may log in as `admin`, who may sudo
     + image: another image than the release's base image
 
     What an interrupted run left under the same name is replaced.
     """
-    client = engine.ensure()
+    docker_client = client()
     image = image or base_image(release)
     if left := container_named(name):
         remove(left)
-    endpoint = client.api.create_endpoint_config(ipv4_address=ip) if network and ip else None
-    container = client.containers.create(
+    endpoint = docker_client.api.create_endpoint_config(ipv4_address=ip) if network and ip else None
+    container = docker_client.containers.create(
         image,
         ["sh", "-c", BOOT],
         name=name,
@@ -85,44 +90,48 @@ def start(
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],
         cgroupns="private",
         tmpfs={"/run": "", "/run/lock": "", "/tmp": ""},
-        ports={f"{inside}/tcp": ("127.0.0.1", outside) for inside, outside in (ports or {}).items()},
+        ports={
+            f"{inside}/tcp": ("127.0.0.1", outside) for inside, outside in (ports or {}).items()
+        },
         network=network,
         networking_config={network: endpoint} if endpoint else None,
-        dns=[dns] if dns else None,
+        dns=list(dns) or None,
     )
     return boot(container, dns=dns, authorized_key=authorized_key)
 
 
 def network(name: str) -> str:
     """Make our Docker network of that name where it is missing (fixed addresses are possible in it)."""
-    client = engine.ensure()
+    docker_client = client()
     with only_one("network"):
-        if client.networks.list(names=[f"^{name}$"]):
+        if docker_client.networks.list(names=[f"^{name}$"]):
             return name
         labels = {LABEL: "acceptance"}
         # Docker picks a free range, but takes fixed addresses only in a range that was asked for.
-        probe = client.networks.create(name, labels=labels)
+        probe = docker_client.networks.create(name, labels=labels)
         probe.reload()
         pool = [docker.types.IPAMPool(subnet=probe.attrs["IPAM"]["Config"][0]["Subnet"])]
         probe.remove()
-        client.networks.create(name, labels=labels, ipam=docker.types.IPAMConfig(pool_configs=pool))
+        docker_client.networks.create(
+            name, labels=labels, ipam=docker.types.IPAMConfig(pool_configs=pool)
+        )
     return name
 
 
 def ours(*owners: str) -> list[Any]:
     """Return our containers, in whatever state: the demo's, the acceptance suite's, or all."""
     filters = {"label": LABEL if not owners else [f"{LABEL}={owner}" for owner in owners]}
-    return list(engine.ensure().containers.list(all=True, filters=filters))
+    return list(client().containers.list(all=True, filters=filters))
 
 
 def down() -> list[str]:
     """Remove all our containers by id, then our networks; return their names."""
-    client = engine.ensure()
+    docker_client = client()
     names = []
     for container in ours():
         remove(container)
         names.append(container.name)
-    for net in client.networks.list(filters={"label": LABEL}):
+    for net in docker_client.networks.list(filters={"label": LABEL}):
         net.remove()
         names.append(net.name)
     return names

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import imaplib
-import poplib
 import smtplib
-from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -36,7 +32,7 @@ def envelope(
         return say(client, f"RCPT TO:<{recipient}>")
 
 
-# ---- logins ---------------------------------------------------------------------------------------
+# ---- logins --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["clear", "starttls"])
@@ -82,45 +78,7 @@ def test_wrong_password_or_user_is_535(host: MailHost, port: int, user: str) -> 
     assert refusal.value.smtp_code == 535
 
 
-@pytest.fixture
-def unix_password(host: MailHost) -> Iterator[str]:
-    """A password of root and www-data on the target, for the time of one test."""
-    accounts, password = ("root", "www-data"), "unix-password"
-    before = {name: host.run("getent", "shadow", name).split(":")[1] for name in accounts}
-    host.run("chpasswd", input="".join(f"{name}:{password}\n" for name in accounts))
-    yield password
-    for name, shadow in before.items():
-        host.run("usermod", "-p", shadow, name)
-
-
-@pytest.mark.parametrize("account", ["root", "root@example.test", "www-data"])
-def test_unix_accounts_cannot_log_in(host: MailHost, unix_password: str, account: str) -> None:
-    full = account if "@" in account else f"{account}@example.test"
-    intruder = replace(host, passwords={full: unix_password})
-    with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"), intruder.imap(account):
-        pass
-    with pytest.raises(poplib.error_proto, match=r"-ERR \[AUTH\]"), intruder.pop3(account):
-        pass
-    with pytest.raises(smtplib.SMTPAuthenticationError, match="535"), intruder.smtp(465, account):
-        pass
-
-
-def test_imap_takes_no_password_in_the_clear(host: MailHost) -> None:
-    with imaplib.IMAP4("127.0.0.1", host.port(143)) as client:
-        assert {"LOGINDISABLED", "STARTTLS"} <= set(client.capabilities)
-        with pytest.raises(imaplib.IMAP4.error, match="PRIVACYREQUIRED"):
-            client.login("carol@second.test", "carol-password")
-
-
-def test_pop3_takes_no_password_in_the_clear(host: MailHost) -> None:
-    client = poplib.POP3("127.0.0.1", host.port(110))
-    assert "STLS" in client.capa()
-    with pytest.raises(poplib.error_proto, match="(?i)(clear|plain)text auth"):
-        client.user("carol@second.test")
-    client.quit()
-
-
-# ---- who may send as whom -------------------------------------------------------------------------
+# ---- who may send as whom ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -167,7 +125,7 @@ def test_an_own_address_is_a_sender(host: MailHost, user: str, sender: str) -> N
     assert answer == "250 2.1.5 Ok"
 
 
-# ---- who is written to ----------------------------------------------------------------------------
+# ---- who is written to ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sender", [STRANGER, "alice@example.test", f"root@{HOSTNAME}", ""])
@@ -242,3 +200,34 @@ def test_senders_that_cannot_be_answered_are_refused(
     host: MailHost, sender: str, code: str
 ) -> None:
     assert envelope(host, sender, "alice@example.test").startswith(code)
+
+
+# ---- what is not told, and what no client does ---------------------------------------------------
+
+
+@pytest.mark.parametrize("port", [25, 465, 587])
+def test_addresses_are_not_given_away(host: MailHost, port: int) -> None:
+    with host.smtp(port) as client:
+        for name in ("alice", "alice@example.test", "ghost@example.test", "root"):
+            assert say(client, f"VRFY {name}") == "502 5.5.1 VRFY command is disabled"
+            assert say(client, f"EXPN {name}").startswith("500 5.5.2 ")
+        assert say(client, "ETRN example.test").startswith("554 5.7.1 ")
+
+
+@pytest.mark.parametrize("port", [25, 465, 587])
+def test_only_what_is_needed_is_announced(host: MailHost, port: int) -> None:
+    with host.smtp(port) as client:
+        announced = {"pipelining", "size", "enhancedstatuscodes", "8bitmime", "dsn"}
+        announced.add("starttls" if port == 25 else "auth")
+        assert set(client.esmtp_features) == announced
+
+
+def test_greeting_names_the_host_and_no_release(host: MailHost) -> None:
+    with smtplib.SMTP() as client:
+        code, text = client.connect("127.0.0.1", host.port(25))
+    assert (code, text) == (220, f"{HOSTNAME} ESMTP".encode())
+
+
+def test_helo_is_required(host: MailHost) -> None:
+    with smtplib.SMTP("127.0.0.1", host.port(25)) as client:
+        assert say(client, f"MAIL FROM:<{STRANGER}>").startswith("503 5.5.1 ")

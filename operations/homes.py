@@ -39,13 +39,13 @@ for name; do
     mv -T "$copy.new" "$copy"
   fi
   doveadm kick "$name@$domain" || [ $? = 68 ]
-  mkdir -p "$since"
+  install -d -o vmail -g vmail -m 700 "$since"
   if [ -d "$copy" ]; then
     [ ! -d "$mailbox/Maildir" ] || join "$mailbox/Maildir" "$since"
     mv -T "$copy" "$mailbox/Maildir"
   fi
   join "$since" "$mailbox/Maildir"
-  touch "$mailbox/.imported"
+  install -o vmail -g vmail -m 600 /dev/null "$mailbox/.imported"
 done
 """
 

@@ -48,9 +48,12 @@ def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
 
 # It opens the tables as well: those of the stage, not those that are in use.
 _CHECK = """
-sed "s|/etc/opendkim/|$stage&|" "$stage/etc/opendkim.conf" > "$stage/opendkim.conf"
-warnings=$(opendkim -n -x "$stage/opendkim.conf" 2>&1) ||
-  fail "opendkim refuses /etc/opendkim.conf: $warnings"
+checked=$stage/etc/opendkim.conf.checked
+sed "s|/etc/opendkim/|$stage&|" "$stage/etc/opendkim.conf" > "$checked"
+warnings=$(opendkim -n -x "$checked" 2>&1) || {
+  number=$(echo "$warnings" | sed -n 's/.* at line \\([0-9]*\\):.*/\\1/p')
+  fail "opendkim refuses /etc/opendkim.conf: $warnings: $(sed -n "${number:-0}p" "$checked")"
+}
 """
 
 # A key is made aside and renamed: half a key never counts as one. mv -n: a key is never replaced.
