@@ -8,7 +8,7 @@ from typing import Any
 from docker.errors import APIError, NotFound  # type: ignore[import-untyped]
 
 from acceptance import engine
-from acceptance.progress import SetupError
+from acceptance.progress import SetupError, say
 from acceptance.wait import TimedOut, wait_until
 
 LABEL = "mailhost"  # its value says whose a container or network is: demo or acceptance
@@ -16,7 +16,10 @@ BOOT_TIMEOUT = 60.0
 
 # systemd wants a cgroup2 tree of its own that it may write to. Docker mounts a read-only one, or
 # (on a host with cgroup v1) a forest of others; both give way to the container's private tree.
-BOOT = "umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec /sbin/init"
+BOOT = (
+    "umount -R /sys/fs/cgroup 2>/dev/null; "
+    "mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec /sbin/init"
+)
 
 
 class CommandFailed(Exception):
@@ -24,9 +27,8 @@ class CommandFailed(Exception):
 
     def __init__(self, argv: tuple[str, ...], code: int, stdout: str, stderr: str) -> None:
         self.argv, self.code, self.stdout, self.stderr = argv, code, stdout, stderr
-        super().__init__(
-            f"{' '.join(argv)[:200]}: exit {code}: {(stderr or stdout).strip()[-2000:]}"
-        )
+        said = (stderr or stdout).strip()[-2000:]
+        super().__init__(f"{' '.join(argv)[:200]}: exit {code}: {said}")
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,11 @@ class Target:
         check: bool = True,
         timeout: float = 300,
     ) -> str:
-        """Run a command as root; return its standard output (bytes that are not UTF-8 as surrogates)."""
-        data = input.encode() if isinstance(input, str) else input
-        interactive = [] if data is None else ["-i"]
+        """Run a command as root; return its output (what is not UTF-8 in it as surrogates)."""
+        interactive = [] if input is None else ["-i"]
         done = subprocess.run(
             ["docker", "exec", *interactive, self.id, *argv],
-            **({"stdin": subprocess.DEVNULL} if data is None else {"input": data}),
+            input=input.encode() if isinstance(input, str) else (input or b""),
             capture_output=True,
             check=False,
             timeout=timeout,
@@ -62,20 +63,20 @@ class Target:
         return out
 
     def wait_booted(self, timeout: float = BOOT_TIMEOUT) -> None:
-        """Wait until systemd has started everything; print the units that failed, if any."""
+        """Wait until systemd has started everything; show the units that failed, if any."""
 
         def state() -> str:
-            # Fails until systemd listens; from then on systemd itself waits for the end of the boot.
+            # Fails until systemd listens; from then on systemd itself waits for the boot's end.
             said = self.exec("systemctl", "is-system-running", "--wait", check=False).strip()
             return said if said in ("running", "degraded") else ""
 
         try:
             reached = wait_until(state, timeout, f"{self.name} booted")
         except TimedOut as error:
-            logs = engine.ensure().containers.get(self.id).logs(tail=20).decode(errors="replace")
+            logs = engine.ensure().containers.get(self.id).logs(tail=20).decode()
             raise SetupError(f"{error}: {logs.strip() or 'no output'}") from error
         if reached == "degraded":
-            print(f"{self.name}: degraded\n{self.exec('systemctl', '--failed', '--no-pager')}")
+            say(f"{self.name}: degraded\n{self.exec('systemctl', '--failed', '--no-pager')}")
 
     def journal(self, lines: int = 400) -> str:
         """Return the end of the journal, with the units that failed on top: for a failed test."""
@@ -84,8 +85,12 @@ class Target:
         return f"failed units: {failed.strip() or 'none'}\n{self.exec(*journal, check=False)}"
 
     def remove(self) -> None:
-        """Remove the container and all that it kept."""
-        remove(engine.ensure().containers.get(self.id))
+        """Remove the container and all that it kept; it may be gone already."""
+        try:
+            container = engine.ensure().containers.get(self.id)
+        except NotFound:
+            return
+        remove(container)
 
 
 def remove(container: Any) -> None:
@@ -117,23 +122,18 @@ def as_target(container: Any) -> Target:
 
 
 def boot(container: Any, *, dns: Sequence[str] = (), authorized_key: str | None = None) -> Target:
-    """Start a created or stopped container and wait until it has booted; a failed start is removed."""
+    """Start a created or stopped container, and wait until it has booted."""
     try:
         container.start()
     except APIError as error:
-        fresh = container.status == "created"
-        if fresh:
+        if container.status == "created":  # a port is taken, for example
             remove(container)
         raise SetupError(f"{container.name} did not start: {error.explanation}") from error
     target = as_target(container)
     if dns:
         # Docker would put its own resolver in between, which answers reverse names by itself.
-        target.exec(
-            "sh",
-            "-c",
-            "cat > /etc/resolv.conf",
-            input="".join(f"nameserver {server}\n" for server in dns),
-        )
+        servers = "".join(f"nameserver {server}\n" for server in dns)
+        target.exec("sh", "-c", "cat > /etc/resolv.conf", input=servers)
     if authorized_key:
         write = "umask 077; mkdir -p .ssh; cat > .ssh/authorized_keys; chown -R admin: .ssh"
         target.exec("sh", "-euc", f"cd ~admin; {write}", input=authorized_key.strip() + "\n")

@@ -27,31 +27,10 @@ from acceptance.progress import SetupError, follow, only_one, run, say
 
 CODENAMES = {12: "bookworm", 13: "trixie"}
 PULL_TIMEOUT = 20  # seconds without a byte from the registry
+OURS = ("mailhost-debian:", "mailhost-base:", "mailhost-peer:")
 RECIPE_LABEL = "mailhost.recipe"  # not `mailhost`: containers inherit their image's labels
 
-SETUP = r"""
-export DEBIAN_FRONTEND=noninteractive
-# Debian's Docker images change how apt and dpkg behave and forbid to start services; a VPS does not.
-rm -f /etc/apt/apt.conf.d/docker-* /etc/dpkg/dpkg.cfg.d/docker-*
-printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
-chmod 755 /usr/sbin/policy-rc.d
-apt-get update -q
-apt-get install -y -q --no-install-recommends \
-    systemd systemd-sysv dbus openssh-server sudo iproute2 ca-certificates
-rm -f /usr/sbin/policy-rc.d
-useradd --create-home --shell /bin/bash --groups sudo admin
-usermod --password '*' admin
-echo 'admin ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/admin
-chmod 440 /etc/sudoers.d/admin
-# A container has no disks and consoles of its own; apt's timers would hold its lock in a test.
-systemctl mask -q apt-daily.timer apt-daily-upgrade.timer fstrim.timer console-getty.service \
-    getty@.service systemd-pstore.service systemd-udevd.service systemd-udev-trigger.service
-systemctl set-default -q multi-user.target
-# Bare: no package lists, no identity.
-apt-get clean
-rm -rf /var/lib/apt/lists/* /var/log/apt/* /var/log/dpkg.log
-: > /etc/machine-id
-"""
+SETUP = (Path(__file__).parent / "base" / "setup.sh").read_text()
 
 SOURCES = """\
 Types: deb
@@ -198,3 +177,12 @@ def base_images(releases: list[int]) -> list[str]:
     """Return the base images' tags of several releases, built at the same time where missing."""
     with ThreadPoolExecutor() as pool:
         return list(pool.map(base_image, releases))
+
+
+def remove_images() -> list[str]:
+    """Remove the images that were made here (and their layers), by their tags; return these."""
+    client = engine.ensure()
+    made = [tag for image in client.images.list() for tag in image.tags if tag.startswith(OURS)]
+    for tag in made:
+        client.images.remove(tag)
+    return made

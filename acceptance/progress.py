@@ -29,7 +29,7 @@ def say(line: str) -> None:
 def step(what: str) -> Iterator[Callable[[str], None]]:
     """Announce a step, show every few seconds that it lives, and say how long it took.
 
-    Yields a function that takes the latest detail ("Unpacking libc6"), shown with the next sign of life.
+    Yields a function that takes the latest detail, shown with the next sign of life.
     """
     started = time.monotonic()
     done = threading.Event()

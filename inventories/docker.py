@@ -1,5 +1,5 @@
 """
-The demo: targets on this machine, reached on 127.0.0.1 only (`make deploy` starts and deploys them).
+The demo: targets on this machine, reached on 127.0.0.1 only (`make deploy` starts them).
 
 RELEASES names the Debian releases: "13" unless said otherwise, "12", or "12 13".
 Only data lives here; production is inventories/example.py.
@@ -10,6 +10,14 @@ import os
 # One password for all the demo's users, and in the open: only this machine reaches them.
 # The hashes are of this word; make your own with `make password`.
 _PASSWORD = "demo-Passw0rd"
+_HASHES = {
+    "alice": "$6$1bbd03830ff47e49$"
+    "uELhptrD0Kmk/x2rVYIyIJaRDKPu6e/wPaaGnx.NKbH0YHAFjGE7YFNMV9FQlwnnewXMIYaoiPd24ry7hjY4W.",
+    "bob": "$6$c06b30a8d5150d5d$"
+    "aFAZmd05vUomsnsJJulPj972cdGrojw6wM6DZozw45Ev3Jc0.Mp7ABo5trDZC1XwWZhwrj7r4TlkKt8p3xTFl.",
+    "carol@second.test": "$6$1acc29c68fbb5898$"
+    "1Y2hQRaPtfYit8WrLZlI.YMN7NVFe.lQkWPvuMihresG9IOu/4fw99B6vCPMirjqgWBFR.UvzgzQtB0Tjuyj8/",
+}
 _HOSTNAMES = {"12": "mail12.example.test", "13": "mail.example.test"}
 _PORTS = (25, 587, 465, 143, 993, 110, 995)
 
@@ -22,17 +30,7 @@ def _host(release: str) -> tuple[str, dict[str, object]]:
             "mail_domains": ["example.test", "second.test"],
             "mail_client_names": ["mx", "smtp", "pop", "imap"],
             "mail_ipv4": "192.0.2.25",  # an address for documentation, as in RFC 5737
-            "mail_users": {
-                "alice": {
-                    "password_hash": "$6$1bbd03830ff47e49$uELhptrD0Kmk/x2rVYIyIJaRDKPu6e/wPaaGnx.NKbH0YHAFjGE7YFNMV9FQlwnnewXMIYaoiPd24ry7hjY4W."
-                },
-                "bob": {
-                    "password_hash": "$6$c06b30a8d5150d5d$aFAZmd05vUomsnsJJulPj972cdGrojw6wM6DZozw45Ev3Jc0.Mp7ABo5trDZC1XwWZhwrj7r4TlkKt8p3xTFl."
-                },
-                "carol@second.test": {
-                    "password_hash": "$6$1acc29c68fbb5898$1Y2hQRaPtfYit8WrLZlI.YMN7NVFe.lQkWPvuMihresG9IOu/4fw99B6vCPMirjqgWBFR.UvzgzQtB0Tjuyj8/"
-                },
-            },
+            "mail_users": {user: {"password_hash": each} for user, each in _HASHES.items()},
             "mail_aliases": {
                 "root": ["alice"],
                 "sales": ["alice", "bob"],

@@ -31,7 +31,7 @@ def commands(
 ) -> tuple[list[str], list[str]]:
     """Return (the commands that the operation yields, its noop reasons)."""
     host = FakeHost(facts)
-    state = SimpleNamespace(config=SimpleNamespace(DIFF=False))
+    state = SimpleNamespace(config=SimpleNamespace(DIFF=False), is_executing=True)
     with ctx_host.use(host), ctx_state.use(state):
         generator: Iterator[Any] = operation._inner(**arguments)  # type: ignore[attr-defined]
         return [command.get_masked_value() for command in generator], host.noops

@@ -1,0 +1,162 @@
+"""
+The rest of the world, in one container: names (BIND 9), an outside mail server, mail clients.
+
+swaks, mbsync, fetchmail, curl, dig and openssl are there for `Peer.exec`.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import SMTP
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+from acceptance import engine, targets
+from acceptance.images import build, present
+from acceptance.progress import only_one
+from acceptance.wait import wait_until
+
+HERE = Path(__file__).parent
+IMAGE = "mailhost-peer:latest"
+RELEASE = 13
+HOSTNAME = "mx.world.test"
+SMARTHOST_USER, SMARTHOST_PASSWORD = "relay", "relaypass"
+
+HEADER = """\
+$ORIGIN {name}.
+$TTL 60
+@ IN SOA ns.world.test. hostmaster.world.test. 1 60 60 60 5
+@ IN NS ns.world.test.
+"""
+
+# Zones that are there are reloaded, new ones loaded; both return before BIND serves the new text.
+LOAD_ZONE = """
+cat > "/etc/bind/zones/$1.new"
+named-checkzone -q "$1" "/etc/bind/zones/$1.new" || named-checkzone "$1" "/etc/bind/zones/$1.new"
+mv "/etc/bind/zones/$1.new" "/etc/bind/zones/$1"
+for zone in /etc/bind/zones/*; do
+    echo "zone \\"${zone##*/}\\" { type primary; file \\"$zone\\"; };"
+done > /etc/bind/zones.conf
+rndc reconfig
+rndc reload "$1"
+"""
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message that reached the sink, and what its SMTP session said."""
+
+    key: str
+    port: int  # 25: the outside MX, 587: the smarthost
+    client: str
+    helo: str
+    mail_from: str
+    mail_options: list[str]
+    rcpt_tos: list[str]
+    tls: str | None  # TLSv1.3, or None: in the clear
+    auth_user: str | None
+    time: float
+    raw: bytes = field(repr=False)
+
+    @property
+    def message(self) -> EmailMessage:
+        """The message, parsed."""
+        return BytesParser(EmailMessage, policy=SMTP).parsebytes(self.raw)
+
+
+class Peer:
+    """The container with the rest of the world in it."""
+
+    def __init__(self, target: targets.Target, network: str) -> None:
+        self.target = target
+        self.address = target.address
+        self.exec = target.exec
+        subnet = engine.ensure().networks.list(names=[f"^{network}$"])[0]
+        subnet.reload()
+        self._range = ip_network(subnet.attrs["IPAM"]["Config"][0]["Subnet"])
+        self._names: dict[str, str] = {self.address: HOSTNAME}
+        self._loads = 0
+
+    def load_zone(self, name: str, text: str) -> None:
+        """
+        Serve a zone from now on, in place of what was served before under that name.
+
+        A text without SOA gets one, and an NS. Returns when BIND answers with the new text.
+        """
+        if not re.search(r"\bSOA\b", text):
+            text = HEADER.format(name=name) + text
+        self._loads += 1
+        mark = f"loaded-{self._loads}"
+        marked = f"{text.rstrip()}\n_loaded.{name}. 0 IN TXT {mark}\n"
+        self.exec("sh", "-euc", LOAD_ZONE, "load", name, input=marked)
+        ask = ("dig", "+short", "+time=1", "+tries=1", "@127.0.0.1", f"_loaded.{name}", "TXT")
+        wait_until(lambda: mark in self.exec(*ask, check=False), 10, f"BIND serves {name}")
+
+    def name_address(self, address: str, hostname: str) -> None:
+        """Give an address in the network a reverse name (PTR)."""
+        self._names[address] = hostname
+        octets = max(1, self._range.prefixlen // 8)
+        labels = str(self._range.network_address).split(".")[:octets]
+        records = [
+            f"{ip_address(ip).reverse_pointer}. IN PTR {n}." for ip, n in self._names.items()
+        ]
+        self.load_zone(".".join(reversed(labels)) + ".in-addr.arpa", "\n".join(records))
+
+    def received(self) -> list[Received]:
+        """Return all that reached the sink since the start or the last `clear`, oldest first."""
+        kept: list[dict[str, Any]] = json.loads(self.exec("python3", "/opt/sink.py", "list"))
+        return [Received(**{**each, "raw": base64.b64decode(each["raw"])}) for each in kept]
+
+    def wait_received(self, wanted: Callable[[Received], object], timeout: float = 30) -> Received:
+        """Wait for a message that `wanted` is true of, and return it."""
+        return wait_until(
+            lambda: next((each for each in self.received() if wanted(each)), None),
+            timeout,
+            "a message at the outside mail server",
+        )  # type: ignore[return-value]  # it returns only what is true
+
+    def clear(self) -> None:
+        """Forget what reached the sink."""
+        self.exec("sh", "-c", "rm -rf /var/mail/sink/new/* /var/mail/sink/envelopes")
+
+    def journal(self) -> str:
+        """Return the end of the container's journal."""
+        return self.target.journal()
+
+    def remove(self) -> None:
+        """Remove the container."""
+        self.target.remove()
+
+
+def image() -> str:
+    """Return the tag of the peer's image, built where it is missing; Docker's cache sees changes."""
+    base = targets.base_image(RELEASE)
+    client = engine.ensure()
+    with only_one("peer"):
+        made, below = present(client, IMAGE), present(client, base)
+        newest = max(path.stat().st_mtime for path in HERE.iterdir())
+        labels = {"mailhost.base": below.id if below else "", "mailhost.files": str(newest)}
+        if made is None or any(made.labels.get(key) != value for key, value in labels.items()):
+            build(client, IMAGE, "Image of the peer", path=str(HERE), labels=labels)
+    return IMAGE
+
+
+def start_peer(network: str, name: str | None = None) -> Peer:
+    """Start the rest of the world in a Docker network of that name, which is made if missing."""
+    tag = image()
+    targets.network(network)
+    name = name or f"{network}-peer"
+    target = targets.start(name, RELEASE, hostname=HOSTNAME, network=network, image=tag)
+    peer = Peer(target, network)
+    peer.load_zone(
+        "world.test",
+        f"@ MX 10 mx\n@ A {peer.address}\nmx A {peer.address}\nns A {peer.address}\n"
+        f'smarthost A {peer.address}\n@ TXT "v=spf1 mx -all"\n',
+    )
+    peer.name_address(peer.address, HOSTNAME)
+    return peer

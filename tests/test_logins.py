@@ -1,0 +1,28 @@
+"""operations/dovecot.py: exactly the inventory's users can log in."""
+
+from __future__ import annotations
+
+from facts.dovecot import DoveadmUsers, DoveadmWho
+from operations import dovecot
+from tests.fake import commands
+
+USERS = {"alice@example.org", "bob@example.org"}
+
+
+def logins(known: list[str], sessions: list[str]) -> list[str]:
+    facts = {DoveadmUsers: known, DoveadmWho: {user: {} for user in sessions}}
+    return commands(dovecot.logins, facts, users=USERS)[0]
+
+
+def test_nothing_to_do() -> None:
+    assert logins(sorted(USERS), ["alice@example.org"]) == []
+
+
+def test_sessions_of_everybody_else_end() -> None:
+    (command,) = logins(sorted(USERS), ["alice@example.org", "eve@example.org"])
+    assert command.endswith(" mailhost eve@example.org")
+
+
+def test_a_user_whom_dovecot_does_not_know_fails_the_run() -> None:
+    (command,) = logins(["alice@example.org"], [])
+    assert command.endswith("exit 1' mailhost bob@example.org")
