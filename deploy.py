@@ -55,7 +55,7 @@ configuration.apply(
 )
 dovecot.logins(
     name="Logins: every user can log in, nobody else stays in",
-    users=mail.users.keys(),
+    users=frozenset(mail.users),
 )
 mailboxes.retire(
     name="Mailboxes: archive or purge the mail of removed users",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Set
+from collections.abc import Generator
 
 from pyinfra import host, state
 from pyinfra.api import StringCommand, operation
@@ -53,16 +53,17 @@ warnings=$(doveconf -n -c "$stage/etc/dovecot/dovecot.conf" 2>&1 >/dev/null) ||
 
 
 @operation()
-def logins(users: Set[str]) -> Generator[StringCommand, None, None]:
+def logins(users: frozenset[str]) -> Generator[StringCommand, None, None]:
     """
     Verify that exactly these users can log in, and end the sessions of everybody else.
 
-    + users: full addresses, as a set
+    + users: full addresses
 
     Fails where Dovecot does not know a user that it should know.
     """
+    known = host.get_fact(DoveadmUsers)
     # A plan (--dry) precedes the new configuration: what Dovecot knows then proves nothing.
-    missing = sorted(users - set(host.get_fact(DoveadmUsers))) if state.is_executing else []
+    missing = sorted(users.difference(known)) if state.is_executing else []
     strangers = sorted(host.get_fact(DoveadmWho).keys() - users)
     if missing:
         yield script('echo "Dovecot does not know: $*" >&2; exit 1', *missing)

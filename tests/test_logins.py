@@ -6,11 +6,11 @@ from facts.dovecot import DoveadmUsers, DoveadmWho
 from operations import dovecot
 from tests.fake import commands
 
-USERS = {"alice@example.org", "bob@example.org"}
+USERS = frozenset({"alice@example.org", "bob@example.org"})
 
 
 def logins(known: list[str], sessions: list[str]) -> list[str]:
-    facts = {DoveadmUsers: known, DoveadmWho: {user: {} for user in sessions}}
+    facts: dict[type, object] = {DoveadmUsers: known, DoveadmWho: {user: {} for user in sessions}}
     return commands(dovecot.logins, facts, users=USERS)[0]
 
 

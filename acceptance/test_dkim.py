@@ -1,0 +1,278 @@
+"""What is signed, what is verified, and that nothing leaves unsigned."""
+
+from __future__ import annotations
+
+import base64
+import re
+import smtplib
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import dkim  # type: ignore[import-untyped]
+import dns.resolver
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+)
+
+from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost, message
+from acceptance.wait import wait_until
+
+KEY = "/etc/dkimkeys/{}/default.private"
+SOCKET = "/var/spool/postfix/opendkim/opendkim.sock"
+
+
+def unique(word: str) -> str:
+    """Return a subject that no other message has."""
+    return f"{word} {uuid4().hex}"
+
+
+def txt(host: MailHost) -> Callable[..., bytes]:
+    """Return dkimpy's way to a TXT record: it asks the peer's BIND."""
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers = [host.peer.address]
+
+    def look_up(name: bytes, timeout: int = 5) -> bytes:
+        (record,) = resolver.resolve(name.decode(), "TXT", lifetime=timeout)
+        return b"".join(record.strings)
+
+    return look_up
+
+
+def signatures(raw: bytes) -> list[dict[str, str]]:
+    """Return the tags of each DKIM-Signature, the topmost first."""
+    head = raw.partition(b"\r\n\r\n")[0].decode("latin-1")
+    fields = re.findall(r"(?ims)^DKIM-Signature:(.*?)(?=\r\n\S|\Z)", head)
+    return [
+        {
+            key.strip(): re.sub(r"\s", "", value)
+            for key, _, value in (tag.partition("=") for tag in field.split(";"))
+        }
+        for field in fields
+    ]
+
+
+def verified(host: MailHost, raw: bytes) -> bool:
+    """Whether a message's topmost signature verifies by the record in DNS."""
+    return bool(dkim.verify(raw, dnsfunc=txt(host)))
+
+
+def results(raw: bytes) -> list[str]:
+    """Return the Authentication-Results of a message, unfolded."""
+    head = raw.partition(b"\r\n\r\n")[0].decode("latin-1")
+    fields = re.findall(r"(?ims)^Authentication-Results:(.*?)(?=\r\n\S|\Z)", head)
+    return [" ".join(field.split()) for field in fields]
+
+
+# ---- signing --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("port", [465, 587])
+@pytest.mark.parametrize("sender", ["alice@example.test", "carol@second.test"])
+def test_mail_of_each_domain_is_signed_for_it(host: MailHost, port: int, sender: str) -> None:
+    subject, domain = unique("signed"), sender.partition("@")[2]
+    text = "trailing blanks  \n\nand  many   words\n"
+    host.send(message(subject, sender, "someone@world.test", text=text), sender, port)
+    raw = wait_until(lambda: outside(host, subject), 20, "mail at the other server")
+    (tags,) = signatures(raw)
+    assert (tags["d"], tags["s"], tags["a"]) == (domain, "default", "rsa-sha256")
+    assert tags["c"] == "relaxed/relaxed"
+    assert verified(host, raw)
+    assert not verified(host, raw.replace(b"many", b"more"))
+    assert not verified(host, raw.replace(subject.encode(), b"another subject"))
+    assert not verified(host, b"From: other@example.test\r\n" + raw), "a second From is signed away"
+
+
+def outside(host: MailHost, subject: str) -> bytes:
+    """Return the message with this subject that the rest of the world received."""
+    return next((raw for raw in host.peer.received() if subject.encode() in raw), b"")
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_keys_have_2048_bits_and_only_the_signer_reads_them(host: MailHost, domain: str) -> None:
+    record = txt(host)(f"default._domainkey.{domain}.".encode()).decode()
+    (encoded,) = re.findall(r"p=([\w+/=]+)", record)
+    key = load_der_public_key(base64.b64decode(encoded))
+    assert isinstance(key, rsa.RSAPublicKey)
+    assert key.key_size >= 2048
+    status = host.run("stat", "-c", "%U:%G %a", KEY.format(domain))
+    assert status.strip() == "opendkim:opendkim 600"
+
+
+def test_keys_are_never_made_again(changed_host: MailHost) -> None:
+    paths = [KEY.format(domain) for domain in DOMAINS]
+    before = changed_host.run("sha256sum", *paths)
+    changed_host.must_deploy(mail_dkim_bits=3072)
+    assert changed_host.run("sha256sum", *paths) == before
+
+
+def test_mail_of_the_machine_itself_is_signed(host: MailHost) -> None:
+    subject = unique("cron")
+    host.run("sendmail", "root", input=f"Subject: {subject}\n\nHello\n")
+    raw = host.wait_for("alice", subject)
+    assert signatures(raw)[0]["d"] == "example.test"
+    assert verified(host, raw)
+
+
+def test_bounces_are_signed(host: MailHost) -> None:
+    subject, nobody = unique("bounce"), f"{uuid4().hex}@nxdomain.test"
+    host.send(message(subject, "alice@example.test", nobody))
+    raw = wait_until(lambda: bounce(host, nobody), 20, "the bounce")
+    assert signatures(raw)[0]["d"] == "example.test"
+    assert verified(host, raw)
+
+
+def bounce(host: MailHost, about: str) -> bytes:
+    """Return the bounce in alice's inbox about an address."""
+    found = host.search("alice", "Undelivered Mail Returned to Sender")
+    return next((raw for raw in found if about.encode() in raw), b"")
+
+
+@pytest.mark.parametrize("sender", ["stranger@world.test", "bob@example.test"])
+def test_mail_from_outside_is_not_signed(host: MailHost, sender: str) -> None:
+    subject = unique("not ours")
+    with host.smtp(25) as client:
+        client.send_message(message(subject, sender, "alice@example.test"))
+    assert signatures(host.wait_for("alice", subject)) == []
+
+
+def test_a_foreign_from_is_not_signed(host: MailHost) -> None:
+    subject = unique("foreign From")
+    mail = message(subject, "stranger@world.test", "bob@example.test")
+    with host.smtp(465, "bob") as client:
+        client.send_message(mail, "bob@example.test", "bob@example.test")
+    assert signatures(host.wait_for("bob", subject)) == []
+
+
+# ---- verifying ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sign(host: MailHost) -> Callable[[bytes], bytes]:
+    """Sign as another domain does, whose key the peer's BIND serves."""
+    key = rsa.generate_private_key(65537, 2048)
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    record = f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
+    pieces = " ".join(f'"{record[at : at + 200]}"' for at in range(0, len(record), 200))
+    host.peer.load_zone(
+        "signer.test",
+        "$ORIGIN signer.test.\n$TTL 60\n@ IN SOA ns hostmaster 1 7200 3600 1209600 60\n"
+        f"@ IN NS ns\nns IN A {host.peer.address}\n@ IN MX 10 ns\n"
+        f"key._domainkey IN TXT ( {pieces} )\n",
+    )
+
+    def signed(raw: bytes) -> bytes:
+        return bytes(dkim.sign(raw, b"key", b"signer.test", private)) + raw
+
+    return signed
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param((b"", b""), "pass", id="whole"),
+        pytest.param((b"Hello", b"Hallo"), "fail", id="broken"),
+    ],
+)
+def test_signatures_of_others_are_verified(
+    host: MailHost, sign: Callable[[bytes], bytes], change: tuple[bytes, bytes], expected: str
+) -> None:
+    subject = unique("verified")
+    mail = message(subject, "someone@signer.test", "alice@example.test")
+    raw = sign(mail.as_bytes().replace(b"\n", b"\r\n")).replace(*change)
+    with host.smtp(25) as client:
+        client.sendmail("someone@signer.test", ["alice@example.test"], raw)
+    (result,) = results(host.wait_for("alice", subject))
+    assert re.match(rf"{re.escape(HOSTNAME)}; dkim={expected}\b", result), result
+    assert "signer.test" in result
+
+
+FORGED = [
+    "mail.example.test; dkim=pass header.d=bank.test",
+    "MAIL.example.TEST;dkim=pass header.d=bank.test",
+    "\r\n mail.example.test; dkim=pass header.d=bank.test",
+    "mail.example.test 1; dkim=pass header.d=bank.test",
+    '"mail.example.test"; dkim=pass header.d=bank.test',
+    "(sure) mail.example.test; dkim=pass header.d=bank.test",
+    "mail.example.test(sure); dkim=pass header.d=bank.test",
+    "mail.example.test\r\n ; dkim=pass header.d=bank.test",
+]
+
+
+@pytest.mark.parametrize("port", [25, 465])
+@pytest.mark.parametrize("forged", FORGED)
+def test_results_forged_under_our_name_are_removed(host: MailHost, port: int, forged: str) -> None:
+    subject, user = unique("forged"), "bob" if port == 465 else None
+    sender = "bob@example.test" if user else "stranger@world.test"
+    others = ["other.test; dkim=pass header.d=bank.test", "xmail.example.test; spf=pass"]
+    head = "".join(f"Authentication-Results: {one}\r\n" for one in [forged, *others])
+    with host.smtp(port, user) as client:
+        raw = f"{head}From: {sender}\r\nSubject: {subject}\r\n\r\nHello\r\n".encode()
+        client.sendmail(sender, ["bob@example.test"], raw)
+    ours = [one for one in results(host.wait_for("bob", subject)) if one not in others]
+    assert "bank.test" not in " ".join(ours)
+    assert set(others) <= set(results(host.wait_for("bob", subject)))
+
+
+# ---- without the signer ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_signer(host: MailHost) -> Iterator[Callable[[], None]]:
+    """The signer is stopped, until the test ends or starts it."""
+    host.run("systemctl", "stop", "opendkim")
+    yield lambda: start(host)
+    start(host)
+
+
+def start(host: MailHost) -> None:
+    host.run("systemctl", "start", "opendkim")
+    wait_until(lambda: host.run("sh", "-c", f"test -S {SOCKET} && echo yes", check=False), 10, "up")
+
+
+@pytest.mark.parametrize(("port", "user"), [(25, None), (465, "bob"), (587, "bob")])
+def test_without_the_signer_mail_waits(
+    host: MailHost, without_signer: Callable[[], None], port: int, user: str | None
+) -> None:
+    subject = unique("waits")
+    mail = message(subject, "bob@example.test", "alice@example.test", "someone@world.test")
+    mail["Sender"] = "bob@example.test"
+
+    def attempt() -> None:
+        recipients = ["alice@example.test", "someone@world.test"][: 2 if user else 1]
+        with host.smtp(port, user) as client:
+            client.send_message(mail, "bob@example.test", recipients)
+
+    with pytest.raises(smtplib.SMTPException, match="451") as refusal:
+        attempt()
+    assert "4.7.1" in str(refusal.value)
+    without_signer()
+    attempt()
+    raw = host.wait_for("alice", subject)
+    assert len(host.search("alice", subject)) == 1, "the first attempt was not kept"
+    if user:
+        raw = wait_until(lambda: outside(host, subject), 20, "mail at the other server")
+        assert verified(host, raw)
+
+
+def test_a_killed_signer_comes_back(host: MailHost) -> None:
+    before = host.pids()["opendkim"]
+    host.run("kill", "-9", str(before))
+    wait_until(lambda: host.pids()["opendkim"] not in (0, before), 20, "another process")
+    test_mail_of_the_machine_itself_is_signed(host)
+
+
+def test_the_signer_is_reached_by_postfix_alone(host: MailHost) -> None:
+    assert host.run("stat", "-c", "%U:%G %a %F", SOCKET).strip() == "opendkim:postfix 770 socket"
+    milters = host.run("postconf", "-h", "smtpd_milters", "non_smtpd_milters").split()
+    assert [milter for milter in milters if "inet" in milter] == []
+    pid = host.pids()["opendkim"]
+    assert f"pid={pid}," not in host.run("ss", "-ltnpH")
+    as_other = ("runuser", "-u", "www-data", "--", "test", "-w", SOCKET)
+    assert host.run(*as_other, "&&", "echo", "writable", check=False) == ""
