@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tasks.password import sha512_crypt
 
 from acceptance import mailhost, peer, targets
 from acceptance.mailhost import DOMAINS, HOSTNAME, PASSWORDS, ROOT, MailHost
+from tasks.password import sha512_crypt
 
 RELEASES = (13, 12)
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
@@ -99,14 +99,15 @@ def bare_host(release: int, ssh_key: Path, request: pytest.FixtureRequest) -> It
     """A booted target on which nothing was deployed in this run, and its peer."""
     keep = request.config.getoption("keep")
     name = f"{request.config.getoption('prefix')}-{release}"
-    world = peer.start_peer(name)
+    left = targets.find(f"{name}-peer") if keep else None
+    world = peer.Peer(left, name) if left else peer.start_peer(name)
     target = (keep and targets.find(name)) or targets.start(
         name,
         release,
         ports=dict.fromkeys(PORTS),
         network=name,
         hostname=HOSTNAME,
-        dns=world.address,
+        dns=[world.address],
         authorized_key=ssh_key.with_suffix(".pub").read_text(),
     )
     yield MailHost(release, target, world, write_inventory(target, ssh_key))

@@ -69,7 +69,7 @@ def results(raw: bytes) -> list[str]:
     return [" ".join(field.split()) for field in fields]
 
 
-# ---- signing --------------------------------------------------------------------------------------
+# ---- signing -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("port", [465, 587])
@@ -78,7 +78,7 @@ def test_mail_of_each_domain_is_signed_for_it(host: MailHost, port: int, sender:
     subject, domain = unique("signed"), sender.partition("@")[2]
     text = "trailing blanks  \n\nand  many   words\n"
     host.send(message(subject, sender, "someone@world.test", text=text), sender, port)
-    raw = wait_until(lambda: outside(host, subject), 20, "mail at the other server")
+    raw = outside(host, subject)
     (tags,) = signatures(raw)
     assert (tags["d"], tags["s"], tags["a"]) == (domain, "default", "rsa-sha256")
     assert tags["c"] == "relaxed/relaxed"
@@ -90,7 +90,7 @@ def test_mail_of_each_domain_is_signed_for_it(host: MailHost, port: int, sender:
 
 def outside(host: MailHost, subject: str) -> bytes:
     """Return the message with this subject that the rest of the world received."""
-    return next((raw for raw in host.peer.received() if subject.encode() in raw), b"")
+    return host.peer.wait_received(lambda each: subject.encode() in each.raw).raw
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
@@ -149,7 +149,7 @@ def test_a_foreign_from_is_not_signed(host: MailHost) -> None:
     assert signatures(host.wait_for("bob", subject)) == []
 
 
-# ---- verifying ------------------------------------------------------------------------------------
+# ---- verifying -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def test_results_forged_under_our_name_are_removed(host: MailHost, port: int, fo
     assert set(others) <= set(results(host.wait_for("bob", subject)))
 
 
-# ---- without the signer ---------------------------------------------------------------------------
+# ---- without the signer --------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ def test_without_the_signer_mail_waits(
     raw = host.wait_for("alice", subject)
     assert len(host.search("alice", subject)) == 1, "the first attempt was not kept"
     if user:
-        raw = wait_until(lambda: outside(host, subject), 20, "mail at the other server")
+        raw = outside(host, subject)
         assert verified(host, raw)
 
 

@@ -111,7 +111,7 @@ def test_older_tls_is_refused_by_the_host(host: MailHost, port: int, version: st
         pass
 
 
-# ---- a certificate from files ----------------------------------------------------------------------
+# ---- a certificate from files --------------------------------------------------------------------
 
 
 def issue(folder: Path) -> tuple[Path, Path, Path]:
@@ -120,8 +120,10 @@ def issue(folder: Path) -> tuple[Path, Path, Path]:
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Acceptance CA")])
     usage = dict.fromkeys(
-        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
-        + ("encipher_only", "decipher_only", "digital_signature"),
+        (
+            *("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+            *("encipher_only", "decipher_only", "digital_signature"),
+        ),
         False,
     )
 
@@ -166,14 +168,14 @@ def test_a_certificate_from_files_satisfies_strict_clients(
             with handshake(changed_host, port, strict, name):
                 pass
         with (
-            pytest.raises(ssl.SSLCertVerificationError, match="[Hh]ostname mismatch"),
+            pytest.raises(ssl.SSLCertVerificationError, match=r"[Hh]ostname mismatch"),
             handshake(changed_host, port, strict, "mail.world.test"),
         ):
             pass
     assert changed_host.pids() == before, "a reload is enough"
 
 
-# ---- and one that ends -----------------------------------------------------------------------------
+# ---- and one that ends ---------------------------------------------------------------------------
 
 _ENDING = """
 set -eu

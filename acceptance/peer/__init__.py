@@ -5,6 +5,7 @@ swaks, mbsync, fetchmail, curl, dig and openssl are there for `Peer.exec`.
 """
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from acceptance.wait import wait_until
 HERE = Path(__file__).parent
 IMAGE = "mailhost-peer:latest"
 RELEASE = 13
+FILES = ("Dockerfile", "named.conf", "empty.zone", "sink.py", "sink.service")
 HOSTNAME = "mx.world.test"
 SMARTHOST_USER, SMARTHOST_PASSWORD = "relay", "relaypass"
 
@@ -103,7 +105,8 @@ class Peer:
         octets = max(1, self._range.prefixlen // 8)
         labels = str(self._range.network_address).split(".")[:octets]
         records = [
-            f"{ip_address(ip).reverse_pointer}. IN PTR {n}." for ip, n in self._names.items()
+            f"{ip_address(each).reverse_pointer}. IN PTR {named}."
+            for each, named in self._names.items()
         ]
         self.load_zone(".".join(reversed(labels)) + ".in-addr.arpa", "\n".join(records))
 
@@ -134,13 +137,16 @@ class Peer:
 
 
 def image() -> str:
-    """Return the tag of the peer's image, built where it is missing; Docker's cache sees changes."""
+    """Return the tag of the peer's image, built where it is missing or outdated."""
     base = targets.base_image(RELEASE)
     client = engine.ensure()
     with only_one("peer"):
         made, below = present(client, IMAGE), present(client, base)
-        newest = max(path.stat().st_mtime for path in HERE.iterdir())
-        labels = {"mailhost.base": below.id if below else "", "mailhost.files": str(newest)}
+        files = b"".join((HERE / name).read_bytes() for name in FILES)
+        labels = {
+            "mailhost.base": below.id if below else "",
+            "mailhost.files": hashlib.sha256(files).hexdigest()[:16],
+        }
         if made is None or any(made.labels.get(key) != value for key, value in labels.items()):
             build(client, IMAGE, "Image of the peer", path=str(HERE), labels=labels)
     return IMAGE

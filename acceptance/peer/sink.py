@@ -3,7 +3,7 @@ An outside mail server for tests: keeps every message, with its envelope, in a M
 
 Port 25 is an MX that offers STARTTLS. Port 587 is a smarthost that wants STARTTLS and AUTH.
 A recipient `refused@…` gets a 550, `later@…` a 451, whatever the domain.
-Runs in the peer container by itself (python3-aiosmtpd from Debian); `sink.py list` prints what came.
+Runs in the peer container (python3-aiosmtpd from Debian); `sink.py list` prints what came.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class Keeper:
 
 def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> Any:
     """Let in the one user that the smarthost knows."""
-    from aiosmtpd.smtp import AuthResult
+    from aiosmtpd.smtp import AuthResult  # type: ignore[import-not-found]
 
     known = mechanism in ("LOGIN", "PLAIN") and (data.login, data.password) == (USER, PASSWORD)
     return AuthResult(success=known, handled=False, auth_data=data)
@@ -78,7 +78,7 @@ def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data:
 
 async def serve() -> None:
     """Listen on both ports until stopped, and tell systemd when that is so."""
-    from aiosmtpd.smtp import SMTP
+    from aiosmtpd.smtp import SMTP  # type: ignore[import-not-found]
 
     for folder in ("tmp", "new", "cur"):
         (STORE / folder).mkdir(parents=True, exist_ok=True)
