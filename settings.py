@@ -206,7 +206,7 @@ class Settings(_Model):
         examples=[{"sales": ["alice", "bob"], "root": ["alice"]}],
     )
     mail_tls: Tls = Field(
-        Tls.model_validate({}),
+        Tls(),
         description="The certificate; see below.",
         examples=[{"mode": "self-signed"}],
     )

@@ -6,14 +6,15 @@ Ratios of figures from one run on one machine, never a test: machines differ, an
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from acceptance import targets
-from acceptance.conftest import write_inventory
+from acceptance import engine, targets
+from acceptance.conftest import inventory_data
 from acceptance.mailhost import HOSTNAME, ROOT
 from acceptance.progress import say
 from facts.system import SystemState
@@ -37,25 +38,28 @@ def start(name: str, release: int) -> targets.Target:
 
 def memory(target: targets.Target) -> float:
     """Return the anonymous memory of all processes of a target, in MB, as its cgroup counts it."""
-    stats = targets.client().containers.get(target.id).stats(stream=False)["memory_stats"]["stats"]
+    stats = engine.ensure().containers.get(target.id).stats(stream=False)["memory_stats"]["stats"]
     return float(stats.get("anon", stats.get("total_rss", 0))) / 1e6
 
 
 def measure(release: int) -> None:
     """Print the figures of one release."""
-    packages = wanted(Settings(mail_hostname=HOSTNAME, mail_domains=["example.test"]), SystemState())
+    mail = Settings(mail_hostname=HOSTNAME, mail_domains=["example.test"])
+    packages = " ".join(wanted(mail, SystemState()))
     by_hand, deployed = (start(f"mailhost-bench-{kind}-{release}", release) for kind in "ab")
     try:
         folder = ROOT / "build/acceptance"
         folder.mkdir(parents=True, exist_ok=True)
-        inventory = write_inventory(deployed, folder / "none")
+        inventory = folder / f"{deployed.name}.py"
+        host = (f"@docker/{deployed.name}", inventory_data(deployed))
+        inventory.write_text(f"mail = [{host!r}]\n")
 
         def deploy() -> None:
-            pyinfra = Path(sys.executable).with_name("pyinfra")
-            command = [pyinfra, inventory, "deploy.py", "-y"]
+            pyinfra = os.fspath(Path(sys.executable).with_name("pyinfra"))
+            command = [pyinfra, os.fspath(inventory), "deploy.py", "-y"]
             subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
-        apt = seconds(lambda: by_hand.exec("sh", "-c", f"{APT} {' '.join(packages)}"))
+        apt = seconds(lambda: by_hand.exec("sh", "-c", f"{APT} {packages}"))
         first, second = seconds(deploy), seconds(deploy)
         print(f"Debian {release}")
         print(f"  apt-get update and install, by hand   {apt:6.1f} s")

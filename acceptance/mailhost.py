@@ -90,7 +90,7 @@ class MailHost:
         pyinfra = Path(sys.executable).with_name("pyinfra")
         return [os.fspath(pyinfra), os.fspath(inventory or self.inventory), *arguments]
 
-    def deploy(self, file: str = "deploy.py", **data: object) -> Run:
+    def deploy(self, file: str = "deploy.py", **data: Any) -> Run:
         """Run a deploy file; `data` replaces keys of the inventory (`--data`)."""
         result = self.pyinfra(file, "-y", "--json", *data_arguments(data))
         operations: list[dict[str, Any]] = []
@@ -103,7 +103,7 @@ class MailHost:
             total=len(operations),
         )
 
-    def must_deploy(self, **data: object) -> Run:
+    def must_deploy(self, **data: Any) -> Run:
         """Deploy; a failure shows the run and the target's journal."""
         run = self.deploy(**data)
         assert run.code == 0, f"{run.output}\n{self.target.journal()}"
