@@ -59,7 +59,8 @@ def _answering() -> Any:
     return client
 
 
-def _answers() -> bool:
+def answers() -> bool:
+    """Tell whether an engine answers already, without doing anything about it."""
     return not isinstance(_answering(), Exception)
 
 
@@ -95,11 +96,11 @@ def _start_engine() -> None:
         started = subprocess.run(["service", "docker", "start"], check=False)
         if started.returncode == 0:
             try:
-                wait_until(_answers, START_TIMEOUT / 4, "dockerd")
+                wait_until(answers, START_TIMEOUT / 4, "dockerd")
                 return
             except TimedOut:
                 say("    service docker start brought up no engine; starting dockerd directly")
-    if not _answers() and not Path("/run/systemd/system").is_dir():
+    if not answers() and not Path("/run/systemd/system").is_dir():
         with DAEMON_LOG.open("ab") as log:
             daemon = subprocess.Popen(
                 ["dockerd"],
@@ -108,11 +109,11 @@ def _start_engine() -> None:
                 stderr=log,
                 start_new_session=True,  # it outlives this command, like any service
             )
-        wait_until(lambda: _answers() or daemon.poll() is not None, START_TIMEOUT, "dockerd")
+        wait_until(lambda: answers() or daemon.poll() is not None, START_TIMEOUT, "dockerd")
         if daemon.poll() is not None:
             last = DAEMON_LOG.read_text(errors="replace").strip().splitlines()[-1:]
             raise SetupError(f"dockerd stopped at once, see {DAEMON_LOG}: {' '.join(last)}")
-    wait_until(_answers, START_TIMEOUT, "dockerd")
+    wait_until(answers, START_TIMEOUT, "dockerd")
 
 
 @functools.cache
@@ -122,25 +123,25 @@ def ensure() -> Any:
     Raises SetupError with one sentence that says what to install or to start instead.
     """
     client = _answering()
-    answers = not isinstance(client, Exception)
-    if answers and shutil.which("docker"):
+    alive = not isinstance(client, Exception)
+    if alive and shutil.which("docker"):
         return client
     chosen = _chosen_elsewhere()
-    if not answers and chosen:
+    if not alive and chosen:
         raise SetupError(f"No Docker engine answers ({chosen}): start that one, or unset it.")
     if "Permission denied" in str(client):
         raise SetupError(
             "The Docker engine refuses this user: run as root, or add the user to the group docker."
         )
     if not may_install():
-        missing = "`docker` command" if answers else "Docker engine"
+        missing = "`docker` command" if alive else "Docker engine"
         raise SetupError(
             f"There is no {missing} here: install Docker and start it "
             "(on Debian, this command does so itself when it is run as root)."
         )
     if not (shutil.which("dockerd") and shutil.which("docker")):
         _install_engine()
-    if not _answers():
+    if not answers():
         say("--> Starting the Docker engine")
         try:
             _start_engine()

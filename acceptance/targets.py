@@ -138,7 +138,9 @@ def main() -> None:
     try:
         if unknown := set(releases) - CODENAMES.keys():
             raise SetupError(f"There is no target of Debian {min(unknown)}: write 12, 13 or both.")
-        if options.command == "up":
+        if options.command in ("down", "list", "purge") and not engine.answers():
+            print("no Docker engine runs here: nothing of ours does either")
+        elif options.command == "up":
             print(*demo.up(releases), sep="\n")
         elif options.command == "screen":
             print(*demo.screen(releases))

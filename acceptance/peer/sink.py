@@ -78,7 +78,7 @@ def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data:
 
 async def serve() -> None:
     """Listen on both ports until stopped, and tell systemd when that is so."""
-    from aiosmtpd.smtp import SMTP  # type: ignore[import-not-found]
+    from aiosmtpd.smtp import SMTP
 
     for folder in ("tmp", "new", "cur"):
         (STORE / folder).mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,126 @@
+# The front door. `make help` lists it.
+#
+#   INVENTORY=inventories/prod.py   your hosts instead of the demo on this machine
+#   LIMIT=mail.example.org          only these of them (pyinfra's --limit)
+#   RELEASES="12 13"                which demo targets
+#   ARGS=…                          more arguments for the command that a target ends in
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help deploy plan dns fact password test acceptance acceptance-12 acceptance-13
+.PHONY: bench-deploy docs lock clean clean-all up
+
+PYTHON ?= python3
+INVENTORY ?= inventories/docker.py
+RELEASES ?= 13
+ARGS ?=
+DEMO := $(filter inventories/docker.py ./inventories/docker.py,$(INVENTORY))
+VENV := .venv/.complete
+PY := .venv/bin/python
+export RELEASES
+# A LIMIT that is there but empty is somebody's unset variable, not a wish for all hosts.
+ifneq ($(origin LIMIT),undefined)
+limit := $(if $(strip $(LIMIT)),$(foreach each,$(LIMIT),--limit '$(each)'),--limit '')
+endif
+
+# pyinfra, except that a run with no host is an error. For pyinfra it is a success (exit code 0),
+# be the inventory's file mistyped or --limit without a match. Only pyinfra itself knows the hosts
+# (host data, groups, patterns), so it is asked where it is about to connect to them: no second
+# start, nothing to parse, and it stops before anything is done.
+define RUN_PYINFRA
+import sys
+from pyinfra_cli import cli, main
+
+def connect_some(state, connect_all=cli.connect_all):
+    if not any(state.is_host_in_limit(host) for host in state.inventory):
+        what = "no host of it matches LIMIT" if len(state.inventory) else "there is no host in it"
+        sys.exit(f"error: nothing to do for $(INVENTORY): {what}.")
+    connect_all(state)
+
+cli.connect_all = connect_some
+sys.argv[0] = "pyinfra"
+main.main()
+endef
+export RUN_PYINFRA
+PYINFRA = $(PY) -c "$$RUN_PYINFRA" '$(INVENTORY)' $(limit)
+
+help: ## list these targets
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+
+deploy: up ## make the host a mail host, or mend it (the demo on this machine, or INVENTORY=…)
+	@$(PYINFRA) deploy.py -y $(ARGS)
+	$(if $(DEMO),$(PY) -m acceptance.targets screen $(RELEASES))
+
+plan: up ## show what deploy would change, and change nothing
+	@$(PYINFRA) deploy.py --dry --diff $(ARGS)
+
+dns: up ## print the DNS records to publish, and write them as zone files
+	@$(PYINFRA) tasks/dns.py -y $(ARGS)
+
+fact: up ## print one fact as JSON: make fact FACT=facts.postfix.Postconf
+	@$(if $(FACT),,echo "error: say which fact: make fact FACT=facts.postfix.Postconf" >&2; exit 1)
+	$(PYINFRA) fact $(FACT) --json $(ARGS)
+
+password: $(VENV) ## make a password and its hash for mail_users (ARGS=--choose: hash your own)
+	@$(PY) -m tasks.password $(ARGS)
+
+test: $(VENV) ## unit tests, lint and types: seconds, no Docker
+	@.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	$(PY) -m pytest -q $(ARGS)
+
+acceptance: $(VENV) ## real targets, real mail: both releases at the same time
+	@$(PY) -m acceptance.targets images 12 13
+	$(PY) -m pytest acceptance -n 2 --dist loadgroup $(ARGS)
+
+acceptance-12 acceptance-13: acceptance-%: $(VENV)
+	@$(PY) -m acceptance.targets images $*
+	$(PY) -m pytest acceptance --release $* $(ARGS)
+
+# Two lines of help for the one rule above.
+acceptance-12: ## the same on Debian 12 only (ARGS="--keep -k name" runs one test, and again)
+acceptance-13: ## the same on Debian 13 only
+
+bench-deploy: $(VENV) ## what a deploy costs, beside installing the same packages by hand
+	@$(PY) -m acceptance.bench $(ARGS)
+
+docs: $(VENV) ## write docs/settings.md from the models
+	@$(PY) -m docs.generate $(ARGS)
+
+lock: $(VENV) ## write requirements.lock from pyproject.toml (ARGS=--upgrade: newest versions)
+	@UV_NO_CONFIG=1 .venv/bin/uv pip compile -q pyproject.toml --group dev --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' \
+		-o requirements.lock $(ARGS)
+
+clean: ## remove our containers and networks, and nothing else of Docker's
+	@if [ -x $(PY) ]; then $(PY) -m acceptance.targets down; fi
+
+clean-all: ## clean, and also remove our images, the venv and build/
+	@if [ -x $(PY) ]; then $(PY) -m acceptance.targets purge; fi
+	rm -rf .venv build
+
+# The demo's targets, where INVENTORY is the demo; production needs neither engine nor target.
+up: $(VENV)
+	@$(if $(DEMO),$(PY) -m acceptance.targets up $(RELEASES),:)
+
+$(VENV): requirements.lock
+	@asroot() { [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ]; }
+	if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null && asroot; then
+		echo "--> Installing python3-venv"
+		apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv
+	fi
+	if ! $(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+		echo "error: install Python 3.11 or newer with its venv module (on Debian python3-venv)," \
+			"or name one with PYTHON=…" >&2
+		exit 1
+	fi
+	echo "--> Python packages into .venv (once)"
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/pip install --disable-pip-version-check --no-input --require-hashes --no-deps \
+		-r requirements.lock
+	touch $@

@@ -1,0 +1,65 @@
+"""
+Production, over SSH: copy this file to inventories/prod.py (git ignores it), or to a repository of
+your own, and make it yours. Then:
+
+    make plan   INVENTORY=inventories/prod.py     what would change
+    make deploy INVENTORY=inventories/prod.py     change it; run it again at any time
+    make dns    INVENTORY=inventories/prod.py     the DNS records to publish
+
+Every `mail_…` key is in docs/settings.md. Of a host's data, group data (group_data/all.py beside this
+file) and `--data KEY=VALUE`, the most specific wins.
+
+A list at this level is a group of hosts, whatever its name; begin the name of any other list with `_`.
+"""
+
+mail = [
+    (
+        "mail.example.org",  # where SSH finds it: a name or an address
+        {
+            # --- How to reach it. A sudo user and a key; root's login can stay forbidden.
+            "ssh_user": "admin",
+            "ssh_key": "~/.ssh/id_ed25519",
+            # "ssh_port": 22,
+            "_sudo": True,
+            # With a password for sudo: pyinfra asks for it.
+            # "_use_sudo_password": True,
+            #
+            # --- What it is called. The provider's panel sets the address's reverse name (PTR) to
+            # the same; it must not be one of the mail domains.
+            "mail_hostname": "mail.example.org",
+            # The first is the primary domain: a name without a domain belongs to it.
+            "mail_domains": ["example.org", "second.example"],
+            # More names for mail programs to find, in DNS and in the certificate.
+            "mail_client_names": ["imap", "smtp"],
+            # Public addresses, for the DNS records.
+            "mail_ipv4": "192.0.2.25",
+            # "mail_ipv6": "2001:db8::25",
+            #
+            # --- Who has a mailbox. `make password` prints a hash; no password is written here.
+            "mail_users": {
+                "alice": {"password_hash": "$6$… as `make password` prints it"},
+                "carol@second.example": {"password_hash": "$6$… as `make password` prints it"},
+                # Gone, with the mail kept in a dated archive ("mail": "purge" deletes it):
+                # "bob": {"state": "absent"},
+            },
+            "mail_aliases": {
+                # The system's own mail, and postmaster's, abuse's and so on, end here.
+                "root": ["alice"],
+                "sales": ["alice", "carol@second.example"],
+                # "old-name@second.example": ["alice", "alice@elsewhere.example"],
+            },
+            #
+            # --- The certificate: self-signed, or yours. The paths are on this machine.
+            "mail_tls": {"mode": "self-signed"},
+            # "mail_tls": {"mode": "files", "cert": "~/tls/fullchain.pem", "key": "~/tls/key.pem"},
+            #
+            # --- Where the provider blocks port 25: a smarthost, and a file with `user:password`.
+            # "mail_relayhost": "smtp.example.net:587",
+            # "mail_relayhost_credentials": "~/secrets/smarthost",
+            #
+            # --- Swap for a small machine (bytes, 0 for none), and the largest message.
+            # "mail_swap_size": 1024**3,
+            # "mail_message_size_limit": 50 * 1024**2,
+        },
+    ),
+]
