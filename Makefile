@@ -37,7 +37,7 @@ from pyinfra_cli import cli, main
 def connect_some(state, connect_all=cli.connect_all):
     if not any(state.is_host_in_limit(host) for host in state.inventory):
         what = "no host of it matches LIMIT" if len(state.inventory) else "there is no host in it"
-        sys.exit(f"error: nothing to do for $(INVENTORY): {what}.")
+        sys.exit(f"error: nothing to do for {sys.argv[1]}: {what}.")
     connect_all(state)
 
 cli.connect_all = connect_some
@@ -112,15 +112,15 @@ $(VENV): requirements.lock
 	if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null && asroot; then
 		echo "--> Installing python3-venv"
 		apt-get update -qq
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 python3-venv
 	fi
 	if ! $(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
 		echo "error: install Python 3.11 or newer with its venv module (on Debian python3-venv)," \
 			"or name one with PYTHON=…" >&2
 		exit 1
 	fi
-	echo "--> Python packages into .venv (once)"
+	echo "--> Python packages into .venv (once, some 15 s)"
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/pip install --disable-pip-version-check --no-input --require-hashes --no-deps \
-		-r requirements.lock
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-input --require-hashes \
+		--no-deps -r requirements.lock
 	touch $@

@@ -159,7 +159,7 @@ def main() -> None:
         client = ensure()
     except SetupError as error:
         sys.exit(f"error: {error}")
-    print(f"Docker engine {client.version()['Version']} at {client.api.base_url}")
+    print(f"Docker engine {client.version()['Version']} answers.")
 
 
 if __name__ == "__main__":

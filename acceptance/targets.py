@@ -17,7 +17,7 @@ from docker.errors import NotFound  # type: ignore[import-untyped]
 from acceptance import engine
 from acceptance.container import BOOT, LABEL, CommandFailed, Target, as_target, boot, remove
 from acceptance.images import CODENAMES, base_image, base_images, remove_images
-from acceptance.progress import SetupError, only_one
+from acceptance.progress import SetupError, only_one, say
 
 __all__ = ["CommandFailed", "Target", "base_image", "client", "down", "find", "network", "start"]
 
@@ -141,7 +141,7 @@ def main() -> None:
         if options.command in ("down", "list", "purge") and not engine.answers():
             print("no Docker engine runs here: nothing of ours does either")
         elif options.command == "up":
-            print(*demo.up(releases), sep="\n")
+            say("\n".join(demo.up(releases)))  # standard output is for what `make fact` prints
         elif options.command == "screen":
             print(*demo.screen(releases))
         elif options.command == "images":

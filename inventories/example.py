@@ -6,10 +6,10 @@ your own, and make it yours. Then:
     make deploy INVENTORY=inventories/prod.py     change it; run it again at any time
     make dns    INVENTORY=inventories/prod.py     the DNS records to publish
 
-Every `mail_…` key is in docs/settings.md. Of a host's data, group data (group_data/all.py beside this
-file) and `--data KEY=VALUE`, the most specific wins.
+Every `mail_…` key is in docs/settings.md. `--data KEY=VALUE` wins over a host's data, and that over
+what all hosts share (group_data/all.py beside this file).
 
-A list at this level is a group of hosts, whatever its name; begin the name of any other list with `_`.
+A list at this level is a group of hosts, whatever its name; begin any other list's name with `_`.
 """
 
 mail = [

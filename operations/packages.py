@@ -15,7 +15,6 @@ from settings import Settings
 
 _ALWAYS = (
     "ca-certificates",  # whom we trust when other hosts offer TLS
-    "dns-root-data",  # DNSSEC's root key, for OpenDKIM
     "dovecot-imapd",
     "dovecot-pop3d",
     "opendkim",
