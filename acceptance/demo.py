@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance import targets
-from acceptance.container import LABEL, boot
+from acceptance.container import LABEL, as_target, boot
 from acceptance.progress import step
 
 INVENTORY = Path(__file__).parent.parent / "inventories" / "docker.py"
@@ -56,6 +56,7 @@ def _up(name: str, data: dict[str, Any]) -> str:
         boot(container)
         how = "started again"
     else:
+        as_target(container).wait_booted()  # another command may have started it just now
         how = "running"
     ports = ", ".join(f"{outside}→{inside}" for inside, outside in data["published_ports"].items())
     return f"{name}: {how}; on 127.0.0.1: {ports}"

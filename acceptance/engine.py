@@ -17,7 +17,7 @@ import docker  # type: ignore[import-untyped]
 from docker.context import ContextAPI  # type: ignore[import-untyped]
 from docker.errors import DockerException  # type: ignore[import-untyped]
 
-from acceptance.progress import SetupError, run, say
+from acceptance.progress import SetupError, only_one, run, say
 from acceptance.wait import TimedOut, wait_until
 
 PACKAGES = ["docker.io", "iptables", "debootstrap"]
@@ -79,6 +79,7 @@ def install(what: str, *packages: str) -> None:
     # Its exit code is not asked: one dead third-party source does not matter, the next step tells.
     subprocess.run(["apt-get", "update", "-qq"], stdin=subprocess.DEVNULL, check=False)
     apt = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"]
+    apt += ["-o", "DPkg::Lock::Timeout=120"]  # a new machine may be upgrading itself just now
     run(f"Installing {what} ({', '.join(packages)})", [*apt, *packages], quiet)
 
 
@@ -93,7 +94,10 @@ def _start_engine() -> None:
     if Path("/run/systemd/system").is_dir():
         subprocess.run(["systemctl", "start", "docker"], check=False)
     elif Path("/etc/init.d/docker").exists() and shutil.which("service"):
-        started = subprocess.run(["service", "docker", "start"], check=False)
+        with DAEMON_LOG.open("ab") as log:
+            started = subprocess.run(
+                ["service", "docker", "start"], stdout=log, stderr=log, check=False
+            )
         if started.returncode == 0:
             try:
                 wait_until(answers, START_TIMEOUT / 4, "dockerd")
@@ -139,14 +143,15 @@ def ensure() -> Any:
             f"There is no {missing} here: install Docker and start it "
             "(on Debian, this command does so itself when it is run as root)."
         )
-    if not (shutil.which("dockerd") and shutil.which("docker")):
-        _install_engine()
-    if not answers():
-        say("--> Starting the Docker engine")
-        try:
-            _start_engine()
-        except TimedOut as error:
-            raise SetupError(f"The Docker engine did not start ({error}): see its log.") from error
+    with only_one("engine"):  # threads and other commands come here at the same time
+        if not (shutil.which("dockerd") and shutil.which("docker")):
+            _install_engine()
+        if not answers():
+            say("--> Starting the Docker engine")
+            try:
+                _start_engine()
+            except TimedOut as error:
+                raise SetupError(f"The Docker engine did not start: {error}.") from error
     client = _answering()
     if isinstance(client, Exception):
         raise SetupError(f"The Docker engine does not answer: {client}")

@@ -28,6 +28,7 @@ Channel inbox
 Far :theirs:
 Near :ours:
 Sync Pull
+SyncState *
 """
 FETCHMAIL = """
 poll imap.example.test protocol POP3 service {port} auth password

@@ -103,9 +103,10 @@ def test_tls_1_2_and_1_3_are_spoken(host: MailHost, port: int, version: str) -> 
 @every_port
 @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
 def test_older_tls_is_refused_by_the_host(host: MailHost, port: int, version: str) -> None:
-    # The alert is the server's: a client that is unable to speak it fails with another reason.
+    # The server hangs up, with or without an alert; a client that could not speak it would fail
+    # with another reason, before a word was said.
     with (
-        pytest.raises(ssl.SSLError, match="TLSV1_ALERT_PROTOCOL_VERSION"),
+        pytest.raises(ssl.SSLError, match=r"TLSV1_ALERT_PROTOCOL_VERSION|UNEXPECTED_EOF"),
         handshake(host, port, only(ssl.TLSVersion[version])),
     ):
         pass

@@ -1,0 +1,165 @@
+"""Runs that are killed, and configuration that fails the services' own checks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from acceptance.conftest import PORTS, write_inventory
+from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments
+from acceptance.targets import start
+
+LEFTOVERS = (
+    "find /etc -maxdepth 1 -name '.mailhost.*'; find /etc/dkimkeys /etc/ssl/mail -name '.new*'; "
+    "find /usr/sbin -name policy-rc.d"
+)
+
+
+def kill_when(host: MailHost, words: str, *arguments: str) -> None:
+    """Start a deploy and kill it, with all its children, when it prints these words."""
+    with subprocess.Popen(
+        host.command("deploy.py", "-y", *arguments),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if words in line:
+                break
+        else:
+            pytest.fail(f"the run ended without {words!r}")
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_first_run_killed_at_every_step_is_made_good(
+    bare_host: MailHost, ssh_key: Path, request: pytest.FixtureRequest
+) -> None:
+    """One bare target, killed once within each operation, each time a little further on."""
+    target = start(
+        f"{request.config.getoption('prefix')}-{bare_host.release}-killed",
+        bare_host.release,
+        ports=dict.fromkeys(PORTS),
+        network=bare_host.target.name,
+        hostname=HOSTNAME,
+        dns=[bare_host.peer.address],
+        authorized_key=ssh_key.with_suffix(".pub").read_text(),
+    )
+    try:
+        host = MailHost(bare_host.release, target, bare_host.peer, write_inventory(target, ssh_key))
+        for operation in ("Packages", "Machine", "TLS", "DKIM", "Configuration"):
+            kill_when(host, f"Starting operation: {operation}")
+        host.must_deploy()
+        assert host.run("sh", "-c", LEFTOVERS) == ""
+        assert host.must_deploy().changed == []
+        with host.smtp(465, "alice") as client:
+            assert client.noop()[0] == 250
+    finally:
+        target.remove()
+
+
+def test_a_reload_that_was_not_reached_is_made_good(changed_host: MailHost) -> None:
+    host = changed_host
+    changes = {"mail_message_size_limit": 7654321}
+    # What a run leaves that dies between the last mv and the reload.
+    host.run("sed", "-i", "s/^message_size_limit.*/message_size_limit = 7654321/", MAIN_CF)
+    run = host.must_deploy(**changes)
+    assert len(run.changed) == 1
+    assert announced_size(host) == 7654321
+    assert host.must_deploy(**changes).changed == []
+
+
+MAIN_CF = "/etc/postfix/main.cf"
+
+
+def announced_size(host: MailHost) -> int:
+    with host.smtp(25) as client:
+        return int(client.esmtp_features["size"])
+
+
+def test_a_run_killed_while_it_swaps_is_made_good(changed_host: MailHost) -> None:
+    host = changed_host
+    changes = {"mail_message_size_limit": 7000000}
+    kill_when(host, "Starting operation: Configuration", *data_arguments(changes))
+    host.must_deploy(**changes)
+    assert announced_size(host) == 7000000
+    assert host.run("sh", "-c", LEFTOVERS) == ""
+    assert host.must_deploy(**changes).changed == []
+
+
+def test_leftovers_of_killed_commands_are_cleared(changed_host: MailHost) -> None:
+    host = changed_host
+    host.run(
+        "sh",
+        "-euc",
+        "mkdir /etc/.mailhost.killed && echo secret > /etc/.mailhost.killed/x; "
+        "printf '#!/bin/sh\\n# mailhost: nothing starts before it is configured\\nexit 101\\n' "
+        "> /usr/sbin/policy-rc.d",
+    )
+    host.must_deploy(mail_message_size_limit=7000001)
+    assert host.run("sh", "-c", LEFTOVERS) == ""
+
+
+def test_packages_left_half_configured_are_finished(host: MailHost) -> None:
+    # As dpkg leaves it when it is killed between unpacking and configuring.
+    host.run(
+        "sh",
+        "-euc",
+        "cd /tmp && apt-get download -qq dovecot-pop3d && dpkg --unpack dovecot-pop3d_*.deb",
+    )
+    assert host.run("dpkg", "--audit") != ""
+    assert host.must_deploy().changed[:1] == [
+        "Packages: Postfix, Dovecot, OpenDKIM and what they need"
+    ]
+    assert host.run("dpkg", "--audit") == ""
+    host.must_deploy()
+    with host.pop3("alice") as client:
+        assert client.stat()
+
+
+BROKEN = {
+    "dovecot": ("templates/dovecot/{series}/dovecot.conf.j2", "ssl_min_protocol", "ssl_minn"),
+    "postfix": ("templates/postfix/main.cf.j2", "smtpd_helo_required", "smtpd_helo_requird"),
+    "opendkim": ("templates/opendkim/opendkim.conf.j2", "AuthservID", "AuthservIdentity"),
+}
+
+
+@pytest.mark.parametrize("service", BROKEN)
+def test_configuration_that_fails_its_check_replaces_nothing(
+    host: MailHost, tmp_path: Path, service: str
+) -> None:
+    template, setting, misspelt = BROKEN[service]
+    path = template.format(series={12: "2.3", 13: "2.4"}[host.release])
+    files = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
+    for name in files.rstrip("\0").split("\0"):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    broken = tmp_path / path
+    broken.write_text(broken.read_text().replace(setting, misspelt))
+
+    state = "find /etc/postfix /etc/dovecot /etc/opendkim* /etc/systemd -type f | xargs sha256sum"
+    before, pids = host.run("sh", "-c", state), host.pids()
+    # Something that all three would like to change along with it.
+    run = subprocess.run(
+        [*host.command("deploy.py", "-y"), *data_arguments({"mail_message_size_limit": 8000000})],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert misspelt in run.stderr
+    assert "Nothing was replaced" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert (host.run("sh", "-c", state), host.pids()) == (before, pids)
+    assert host.run("sh", "-c", LEFTOVERS) == ""
+    assert announced_size(host) == 52428800
