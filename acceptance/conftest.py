@@ -11,11 +11,17 @@ instead of starting from nothing, so that tests can be run one by one.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from acceptance import mailhost, peer, targets
 from acceptance.mailhost import DOMAINS, HOSTNAME, PASSWORDS, ROOT, MailHost
@@ -44,16 +50,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("release", marked, scope="session")
 
 
+HASHES = {user: sha512_crypt(password) for user, password in PASSWORDS.items()}
+
+
 @pytest.fixture(scope="session")
 def ssh_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key for the sudo user `admin`. With --keep it outlives the run, as the target does."""
     folder = ROOT / "build" / "acceptance"
     folder.mkdir(parents=True, exist_ok=True)
-    key = folder / "id_ed25519"
-    if not key.exists():
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
-        subprocess.run(command, check=True)
-    return key
+    path = folder / "id_ed25519"
+    if not path.exists():
+        key = Ed25519PrivateKey.generate()
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+        path.with_suffix(".pub").write_bytes(public)
+        path.touch(mode=0o600)
+        path.write_bytes(pem)
+    return path
 
 
 def inventory_data(target: targets.Target) -> dict[str, object]:
@@ -63,9 +76,7 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
         "mail_domains": list(DOMAINS),
         "mail_ipv4": target.address,
         "mail_client_names": ["imap", "smtp"],
-        "mail_users": {
-            user: {"password_hash": sha512_crypt(password)} for user, password in PASSWORDS.items()
-        },
+        "mail_users": {user: {"password_hash": digest} for user, digest in HASHES.items()},
         "mail_aliases": {
             "root": ["alice"],
             "sales": ["alice", "bob"],
@@ -101,7 +112,8 @@ def bare_host(release: int, ssh_key: Path, request: pytest.FixtureRequest) -> It
     name = f"{request.config.getoption('prefix')}-{release}"
     left = targets.find(f"{name}-peer") if keep else None
     world = peer.Peer(left, name) if left else peer.start_peer(name)
-    target = (keep and targets.find(name)) or targets.start(
+    found = targets.find(name) if keep else None
+    target = found or targets.start(
         name,
         release,
         ports=dict.fromkeys(PORTS),
@@ -110,7 +122,7 @@ def bare_host(release: int, ssh_key: Path, request: pytest.FixtureRequest) -> It
         dns=[world.address],
         authorized_key=ssh_key.with_suffix(".pub").read_text(),
     )
-    yield MailHost(release, target, world, write_inventory(target, ssh_key))
+    yield MailHost(release, target, world, write_inventory(target, ssh_key), kept=found is not None)
     if not keep:
         target.remove()
         world.remove()

@@ -70,6 +70,7 @@ class MailHost:
     target: Target
     peer: Peer
     inventory: Path
+    kept: bool = False  # from an earlier run, deployed already
     passwords: dict[str, str] = field(default_factory=lambda: dict(PASSWORDS))
 
     # ---- the deploy ---------------------------------------------------------------------------

@@ -51,13 +51,15 @@ def parse_doveconf(output: list[str]) -> dict[str, Any]:
     return root
 
 
-def parse_mailbox_status(output: list[str]) -> dict[str, dict[str, dict[str, int]]]:
-    """Parse `doveadm -f json mailbox status "messages vsize"`."""
+def parse_mailbox_status(
+    output: list[str], user: str | None = None
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Parse `doveadm -f json mailbox status "messages vsize"`; for one user, it leaves him out."""
     mailboxes: dict[str, dict[str, dict[str, int]]] = {}
     try:
         for row in json.loads("\n".join(output)):
             status = {"messages": int(row["messages"]), "size": int(row["vsize"])}
-            mailboxes.setdefault(row["username"], {})[row["mailbox"]] = status
+            mailboxes.setdefault(user or row["username"], {})[row["mailbox"]] = status
     except (ValueError, KeyError) as error:
         raise FactProcessError(f"doveadm printed something else: {error}") from error
     return mailboxes
@@ -143,13 +145,14 @@ class DoveadmMailboxStatus(FactBase[dict[str, dict[str, dict[str, int]]]]):
 
     @override
     def command(self, user: str | None = None) -> StringCommand:
+        self.user = user
         whose = ("-A",) if user is None else ("-u", user)
         text = f"{_IF_RUNNING} doveadm -f json mailbox status \"$@\" 'messages vsize' '*'"
         return script(text, *whose)
 
     @override
     def process(self, output: list[str]) -> dict[str, dict[str, dict[str, int]]]:
-        return parse_mailbox_status(output)
+        return parse_mailbox_status(output, self.user)
 
 
 class DoveadmWho(FactBase[dict[str, dict[str, dict[str, Any]]]]):

@@ -60,6 +60,10 @@ def parse_queue(output: list[str]) -> dict[str, dict[str, int]]:
     return queues
 
 
+def _folder(config_dir: str | None) -> tuple[str | QuoteString, ...]:
+    return () if config_dir is None else ("-c", QuoteString(config_dir))
+
+
 class _PostfixFact(FactBase[dict[str, Any]]):
     default = dict
     abstract = True
@@ -79,8 +83,8 @@ class Postconf(_PostfixFact):
     """
 
     @override
-    def command(self, config_dir: str = "/etc/postfix") -> StringCommand:
-        return StringCommand("postconf -n -c", QuoteString(config_dir))
+    def command(self, config_dir: str | None = None) -> StringCommand:
+        return StringCommand("postconf -n", *_folder(config_dir))
 
     @override
     def process(self, output: list[str]) -> dict[str, str]:
@@ -98,9 +102,9 @@ class PostconfMaster(_PostfixFact):
     """
 
     @override
-    def command(self, config_dir: str = "/etc/postfix") -> StringCommand:
-        folder = QuoteString(config_dir)
-        return StringCommand("postconf -M -c", folder, "&& postconf -P -c", folder)
+    def command(self, config_dir: str | None = None) -> StringCommand:
+        folder = _folder(config_dir)
+        return StringCommand("postconf -M", *folder, "&& postconf -P", *folder)
 
     @override
     def process(self, output: list[str]) -> dict[str, dict[str, Any]]:

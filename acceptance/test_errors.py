@@ -1,0 +1,69 @@
+"""Wrong inventories: said in words, all at once, before the host is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from acceptance.mailhost import MailHost, data_arguments
+
+HASH = "$6$saltsalt$" + "x" * 86
+WRONG = {
+    "mail_hostname": "example.test",
+    "mail_user": {},
+    "mail_ipv4": "192.0.2",
+    "mail_tls": {"mode": "files", "cert": "/etc/hostname"},
+    "mail_users": {
+        "alice": {"password_hash": HASH},
+        "Alice": {"password_hash": HASH},
+        "bob": {"password_hash": "hunter2-secret"},
+        "eve": {"password_hash": "$argon2id$v=19$secret"},
+        "dan@elsewhere.test": {"password_hash": HASH},
+    },
+    "mail_aliases": {"void": ["nobody"], "a": ["b"], "b": ["a"], "bob": ["alice"]},
+}
+LINES = [
+    "mail_ipv4: is not a valid IPv4 address; write it like '192.0.2.25'",
+    "mail_users.bob.password_hash: looks like a plain-text password; run 'make password'",
+    "mail_users.eve.password_hash: is argon2, which needs 79 MB for one check; ",
+    "mail_user: there is no such key; did you mean mail_users?",
+    "mail_hostname: example.test is a mail domain as well; give the host a name of its own",
+    "mail_users.Alice: is alice@example.test, and so is 'alice'; keep one of them",
+    "mail_users.dan@elsewhere.test: elsewhere.test is not in mail_domains; ",
+    "mail_aliases.void: nobody@example.test is no user and no alias; ",
+    "mail_aliases.bob: hides the user bob@example.test; ",
+    "mail_aliases: a@example.test -> b@example.test -> a@example.test is a loop; ",
+    "mail_tls.key: is missing; 'files' needs both cert and key",
+]
+STATE = "find /etc /var/vmail -xdev -type f -newer /run/before"
+
+
+@pytest.mark.parametrize("command", [("deploy.py", "-y"), ("deploy.py", "--dry")])
+def test_all_errors_at_once_and_nothing_touched(host: MailHost, command: tuple[str, ...]) -> None:
+    host.run("touch", "/run/before")
+    result = host.pyinfra(*command, *data_arguments(WRONG))
+    name = {12: "127.0.0.1", 13: f"@docker/{host.target.name}"}[host.release]
+    lines = [line for line in result.stderr.splitlines() if line.startswith(f"{name}: ")]
+    assert result.returncode == 1
+    assert len(lines) == len(LINES), result.stderr
+    for line, expected in zip(lines, LINES, strict=True):
+        assert line.startswith(f"{name}: {expected}")
+    assert "Traceback" not in result.stderr
+    assert "secret" not in result.stdout + result.stderr
+    assert host.run("sh", "-c", STATE) == ""
+
+
+# /etc/os-release is a link: the system's own file stays as it is.
+OLD_RELEASE = """
+sed 's/^VERSION_ID=.*/VERSION_ID="11"/' /usr/lib/os-release > /run/os-release
+ln -sf /run/os-release /etc/os-release
+"""
+
+
+def test_an_unsupported_release_is_refused(host: MailHost) -> None:
+    host.run("sh", "-euc", OLD_RELEASE)
+    try:
+        run = host.deploy()
+        assert run.code == 1
+        assert "Debian 12 or 13 is supported, this is 11; install one of them" in run.output
+    finally:
+        host.run("ln", "-sf", "../usr/lib/os-release", "/etc/os-release")

@@ -1,0 +1,149 @@
+"""The life of a user: added, changed, removed, added again, forgotten."""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+from typing import Any
+
+import pytest
+
+from acceptance.conftest import inventory_data
+from acceptance.mailhost import MailHost, message
+from acceptance.wait import wait_until
+from tasks.password import sha512_crypt
+
+DORA = "dora@example.test"
+FOLDER = "/var/vmail/example.test/dora"
+ABSENT = {"state": "absent"}
+
+
+def with_dora(host: MailHost, dora: dict[str, str] | None, **changes: Any) -> dict[str, Any]:
+    """Return the inventory keys of the plain host and one user more."""
+    users = inventory_data(host.target)["mail_users"]
+    assert isinstance(users, dict)
+    return {"mail_users": {**users, **({"dora": dora} if dora else {})}, **changes}
+
+
+def present(host: MailHost, password: str = "dora") -> dict[str, Any]:
+    host.passwords[DORA] = password
+    return with_dora(host, {"password_hash": sha512_crypt(password)})
+
+
+def refuses(host: MailHost) -> bool:
+    """Whether every service refuses dora's login."""
+    with pytest.raises(imaplib.IMAP4.error), host.imap("dora"):
+        pass
+    with pytest.raises(smtplib.SMTPAuthenticationError) as refused, host.smtp(465, "dora"):
+        pass
+    return bool(refused.value.smtp_code == 535)
+
+
+def recipient(host: MailHost) -> int:
+    with host.smtp(25) as client:
+        client.mail("friend@world.test")
+        return int(client.rcpt(DORA)[0])
+
+
+def test_a_new_user_logs_in_and_receives_at_once(changed_host: MailHost) -> None:
+    host = changed_host
+    before = host.pids()
+    host.must_deploy(**present(host))
+    host.send(message("welcome", "alice@example.test", DORA))
+    assert b"Hello" in host.wait_for("dora", "welcome")
+    host.must_deploy(**present(host, "another"))
+    with host.imap(DORA) as client:
+        assert client.select()[0] == "OK"
+    host.passwords[DORA] = "dora"
+    assert refuses(host)
+    assert host.pids() == before
+    host.must_deploy(**with_dora(host, {"state": "absent", "mail": "purge"}))
+
+
+def test_a_removed_user_is_out_and_the_mail_archived(changed_host: MailHost) -> None:
+    host = changed_host
+    host.must_deploy(**present(host))
+    host.send(message("kept for later", "alice@example.test", DORA))
+    host.wait_for("dora", "kept for later")
+    with host.imap("alice") as alice, host.imap("dora") as dora, host.smtp(465, "dora") as sending:
+        dora.select()
+        _, (old_validity,) = dora.response("UIDVALIDITY")
+        run = host.must_deploy(**with_dora(host, ABSENT))
+        assert "Mailboxes: archive or purge the mail of removed users" in run.changed
+        # Her open sessions: IMAP ends, SMTP sends nothing more. Nobody else's notices.
+        with pytest.raises((imaplib.IMAP4.error, OSError)):
+            dora.noop()
+        sending.mail(DORA)
+        assert sending.rcpt("bob@example.test")[0] == 553
+        assert alice.noop()[0] == "OK"
+    assert refuses(host)
+    assert recipient(host) == 550
+    archive = host.run("sh", "-c", "ls /var/vmail/.archive/dora@example.test-*.tar.gz").split()[-1]
+    assert host.run("stat", "-c", "%U %a", archive).strip() == "root 600"
+    assert host.run("stat", "-c", "%U %a", "/var/vmail/.archive").strip() == "root 700"
+    assert "kept for later" in host.run("tar", "-xzOf", archive)
+    host.run("test", "!", "-e", FOLDER)
+    assert host.must_deploy(**with_dora(host, ABSENT)).changed == []
+
+    # Added again: an empty mailbox that no client takes for the old one.
+    host.must_deploy(**present(host))
+    with host.imap("dora") as dora:
+        assert dora.select()[1] == [b"0"]
+        assert dora.response("UIDVALIDITY")[1] != [old_validity]
+
+    host.must_deploy(**with_dora(host, {"state": "absent", "mail": "purge"}))
+    host.run("test", "!", "-e", FOLDER)
+    assert host.run("ls", "/var/vmail/.retiring") == ""
+    assert host.run("sh", "-c", "ls /var/vmail/.archive").split() == [archive.rpartition("/")[2]]
+    host.run("rm", "-r", "/var/vmail/.archive")
+
+
+def test_a_user_who_vanished_is_locked_out_and_the_mail_stays(changed_host: MailHost) -> None:
+    host = changed_host
+    host.must_deploy(**present(host))
+    host.send(message("still here", "alice@example.test", DORA))
+    host.wait_for("dora", "still here")
+    run = host.must_deploy(**with_dora(host, None))
+    assert f"{DORA} is not in mail_users" in run.output
+    assert refuses(host)
+    assert recipient(host) == 550
+    host.must_deploy(**present(host))
+    assert host.search("dora", "still here")
+    host.must_deploy(**with_dora(host, {"state": "absent", "mail": "purge"}))
+
+
+def test_an_archiving_that_was_cut_off_is_finished(host: MailHost) -> None:
+    folder = "/var/vmail/.retiring/archive:dora@example.test-20261124T030000Z/Maildir/cur"
+    host.run("sh", "-euc", f"mkdir -p {folder}; echo unfinished > {folder}/1")
+    assert len(host.must_deploy().changed) == 1
+    archive = "/var/vmail/.archive/dora@example.test-20261124T030000Z.tar.gz"
+    assert host.run("tar", "-xzOf", archive) == "unfinished\n"
+    assert host.run("ls", "/var/vmail/.retiring") == ""
+    assert host.must_deploy().changed == []
+    host.run("rm", "-r", "/var/vmail/.archive")
+
+
+def test_an_alias_comes_and_goes(changed_host: MailHost) -> None:
+    host = changed_host
+    host.must_deploy(mail_aliases={"root": ["alice"], "dora": ["bob"]})
+    assert recipient(host) == 250
+    with host.smtp(465, "bob") as client:
+        client.mail(DORA)
+        assert client.rcpt("alice@example.test")[0] == 250
+    host.must_deploy()
+    assert recipient(host) == 550
+
+
+def test_500_users_are_one_file(changed_host: MailHost) -> None:
+    host = changed_host
+    digest = sha512_crypt("many")
+    many = {f"user{number}": {"password_hash": digest} for number in range(500)}
+    data = with_dora(host, None)
+    host.must_deploy(mail_users={**data["mail_users"], **many})
+    assert host.run("sh", "-c", "doveadm user '*' | wc -l").strip() == "503"
+    host.passwords["user499@example.test"] = "many"
+    with host.imap("user499") as client:
+        assert client.select()[0] == "OK"
+    host.must_deploy()
+    host.run("sh", "-c", "rm -rf /var/vmail/example.test/user499")
+    wait_until(lambda: "user499" not in host.run("doveadm", "who"), 5, "her session's end")
