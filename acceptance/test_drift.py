@@ -69,7 +69,15 @@ DRIFTS: dict[str, tuple[list[str], dict[str, str]]] = {
             "systemctl stop opendkim": (
                 "systemctl is-active opendkim && test -S /var/spool/postfix/opendkim/opendkim.sock"
             ),
-            "systemctl stop dovecot && systemctl mask dovecot": (
+            "systemctl stop dovecot": "doveadm user alice",
+            "systemctl stop postfix": "postfix status",
+        },
+    ),
+    "services disabled": (
+        [CONFIGURATION],
+        {
+            "systemctl disable -q opendkim": "systemctl is-enabled opendkim",
+            "systemctl stop dovecot && systemctl mask -q dovecot": (
                 "systemctl is-active dovecot && systemctl is-enabled dovecot"
             ),
             "systemctl disable -q --now postfix": "postfix status && systemctl is-enabled postfix",
@@ -98,6 +106,7 @@ DRIFTS: dict[str, tuple[list[str], dict[str, str]]] = {
             "echo vps > /etc/mailname; hostname vps": (
                 "hostname | grep -qx mail.example.test && grep -qx example.test /etc/mailname"
             ),
+            "echo vps > /etc/hostname": "grep -qx mail.example.test /etc/hostname",
             "chmod 755 /var/vmail": "stat -c '%U %a' /var/vmail | grep -qx 'vmail 700'",
         },
     ),

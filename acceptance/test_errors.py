@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import pytest
 
 from acceptance.mailhost import MailHost, data_arguments
+from acceptance.test_tls import issue
 
 HASH = "$6$saltsalt$" + "x" * 86
 WRONG = {
@@ -40,16 +44,51 @@ STATE = "find /etc /var/vmail -xdev -type f -newer /run/before"
 @pytest.mark.parametrize("command", [("deploy.py", "-y"), ("deploy.py", "--dry")])
 def test_all_errors_at_once_and_nothing_touched(host: MailHost, command: tuple[str, ...]) -> None:
     host.run("touch", "/run/before")
-    result = host.pyinfra(*command, *data_arguments(WRONG))
+    shown = refused(host, WRONG, LINES, *command)
+    assert "secret" not in shown
+    assert "xxxx" not in shown
+    assert host.run("sh", "-c", STATE) == ""
+
+
+def refused(host: MailHost, wrong: Mapping[str, object], expected: list[str], *command: str) -> str:
+    """Assert that a run ends with exactly these lines about this host; return its output."""
+    result = host.pyinfra(*command, *data_arguments(wrong))
     name = {12: "127.0.0.1", 13: f"@docker/{host.target.name}"}[host.release]
     lines = [line for line in result.stderr.splitlines() if line.startswith(f"{name}: ")]
     assert result.returncode == 1
-    assert len(lines) == len(LINES), result.stderr
-    for line, expected in zip(lines, LINES, strict=True):
-        assert line.startswith(f"{name}: {expected}")
+    assert len(lines) == len(expected), result.stderr
+    for line, begin in zip(lines, expected, strict=True):
+        assert line.startswith(f"{name}: {begin}")
     assert "Traceback" not in result.stderr
-    assert "secret" not in result.stdout + result.stderr
-    assert host.run("sh", "-c", STATE) == ""
+    return result.stdout + result.stderr
+
+
+def test_names_that_are_none(host: MailHost) -> None:
+    wrong = {"mail_hostname": "mail", "mail_domains": ["example.test", "bücher.test"]}
+    lines = [
+        "mail_hostname: 'mail' is no fully qualified domain name; write one like example.org",
+        "mail_domains.1: 'bücher.test' is not ASCII; write xn--bcher-kva.test",
+    ]
+    refused(host, wrong, lines, "deploy.py", "-y")
+
+
+def test_a_certificate_of_another_name_and_a_key_of_another_certificate(
+    host: MailHost, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    _, cert, _ = issue(tmp_path)
+    _, _, key = issue(tmp_path / "other")
+    wrong = {
+        "mail_client_names": ["imap", "pop"],
+        "mail_tls": {"mode": "files", "cert": str(cert), "key": str(key)},
+    }
+    lines = [
+        "mail_tls.cert: is for imap.example.test, mail.example.test, smtp.example.test, "
+        "not for pop.example.test; get one that has this name too",
+        "mail_tls.key: is not the certificate's key; name the one it was made with",
+    ]
+    shown = refused(host, wrong, lines, "deploy.py", "-y")
+    assert key.read_text().splitlines()[1] not in shown
 
 
 # /etc/os-release is a link: the system's own file stays as it is.

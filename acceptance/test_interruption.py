@@ -13,14 +13,15 @@ from acceptance.conftest import PORTS, write_inventory
 from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments
 from acceptance.targets import start
 
+MAIN_CF = "/etc/postfix/main.cf"
 LEFTOVERS = (
     "find /etc -maxdepth 1 -name '.mailhost.*'; find /etc/dkimkeys /etc/ssl/mail -name '.new*'; "
     "find /usr/sbin -name policy-rc.d"
 )
 
 
-def kill_when(host: MailHost, words: str, *arguments: str) -> None:
-    """Start a deploy and kill it, with all its children, when it prints these words."""
+def kill_when(host: MailHost, words: str, *arguments: str, then: str = "") -> None:
+    """Kill a deploy, with its children, when it prints words and a command on the host ends."""
     with subprocess.Popen(
         host.command("deploy.py", "-y", *arguments),
         cwd=ROOT,
@@ -36,7 +37,17 @@ def kill_when(host: MailHost, words: str, *arguments: str) -> None:
                 break
         else:
             pytest.fail(f"the run ended without {words!r}")
+        if then:
+            host.run("timeout", "20", "sh", "-c", then)
         os.killpg(process.pid, signal.SIGKILL)
+
+
+# What the operation has done by then: a little later than its first words.
+BEGUN = {
+    "Packages": "until [ -e /usr/sbin/policy-rc.d ]; do :; done",
+    "DKIM": "until ls -d /etc/dkimkeys/.new.* /etc/dkimkeys/*/*.private; do :; done",
+    "Configuration": "until [ -e /etc/opendkim/tables/keys ]; do :; done",
+}
 
 
 def test_a_first_run_killed_at_every_step_is_made_good(
@@ -55,7 +66,7 @@ def test_a_first_run_killed_at_every_step_is_made_good(
     try:
         host = MailHost(bare_host.release, target, bare_host.peer, write_inventory(target, ssh_key))
         for operation in ("Packages", "Machine", "TLS", "DKIM", "Configuration"):
-            kill_when(host, f"Starting operation: {operation}")
+            kill_when(host, f"Starting operation: {operation}", then=BEGUN.get(operation, ""))
         host.must_deploy()
         assert host.run("sh", "-c", LEFTOVERS) == ""
         assert host.must_deploy().changed == []
@@ -76,35 +87,48 @@ def test_a_reload_that_was_not_reached_is_made_good(changed_host: MailHost) -> N
     assert host.must_deploy(**changes).changed == []
 
 
-MAIN_CF = "/etc/postfix/main.cf"
-
-
 def announced_size(host: MailHost) -> int:
     with host.smtp(25) as client:
         return int(client.esmtp_features["size"])
 
 
-def test_a_run_killed_while_it_swaps_is_made_good(changed_host: MailHost) -> None:
+@pytest.mark.parametrize("then", ["", f"until grep -q 7000000 {MAIN_CF}; do :; done"])
+def test_a_run_killed_while_it_swaps_is_made_good(changed_host: MailHost, then: str) -> None:
     host = changed_host
     changes = {"mail_message_size_limit": 7000000}
-    kill_when(host, "Starting operation: Configuration", *data_arguments(changes))
+    kill_when(host, "Starting operation: Configuration", *data_arguments(changes), then=then)
     host.must_deploy(**changes)
     assert announced_size(host) == 7000000
     assert host.run("sh", "-c", LEFTOVERS) == ""
     assert host.must_deploy(**changes).changed == []
 
 
-def test_leftovers_of_killed_commands_are_cleared(changed_host: MailHost) -> None:
-    host = changed_host
+def test_leftovers_of_killed_commands_are_cleared(host: MailHost) -> None:
     host.run(
         "sh",
         "-euc",
-        "mkdir /etc/.mailhost.killed && echo secret > /etc/.mailhost.killed/x; "
+        "mkdir /etc/.mailhost.killed /etc/dkimkeys/.new.killed /etc/ssl/mail/.new.killed; "
+        "echo secret > /etc/.mailhost.killed/x; "
         "printf '#!/bin/sh\\n# mailhost: nothing starts before it is configured\\nexit 101\\n' "
         "> /usr/sbin/policy-rc.d",
     )
-    host.must_deploy(mail_message_size_limit=7000001)
+    host.must_deploy()
     assert host.run("sh", "-c", LEFTOVERS) == ""
+    assert host.must_deploy().changed == []
+
+
+# What apt's daily job does on a new VPS at the worst moment; seconds.
+APT_AT_WORK = """
+rm -f /run/apt-held
+perl -MFcntl=:DEFAULT,:seek -e '
+  open(my $lock, ">", "/var/lib/apt/lists/lock") or die;
+  my $whole = pack("ssx4qqlx4", F_WRLCK, SEEK_SET, 0, 0, 0);
+  fcntl($lock, F_SETLK, $whole) or die;
+  open(my $held, ">", "/run/apt-held");
+  sleep 5' > /dev/null 2>&1 &
+timeout 20 sh -c 'until [ -e /run/apt-held ]; do :; done'
+! apt-get update
+"""
 
 
 def test_packages_left_half_configured_are_finished(host: MailHost) -> None:
@@ -115,6 +139,7 @@ def test_packages_left_half_configured_are_finished(host: MailHost) -> None:
         "cd /tmp && apt-get download -qq dovecot-pop3d && dpkg --unpack dovecot-pop3d_*.deb",
     )
     assert host.run("dpkg", "--audit") != ""
+    host.run("sh", "-euc", APT_AT_WORK)
     assert host.must_deploy().changed[:1] == [
         "Packages: Postfix, Dovecot, OpenDKIM and what they need"
     ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import imaplib
+import poplib
 import smtplib
+import time
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from tasks.password import sha512_crypt
 DORA = "dora@example.test"
 FOLDER = "/var/vmail/example.test/dora"
 ABSENT = {"state": "absent"}
+UNKNOWN = (550, b"5.1.1")
 
 
 def with_dora(host: MailHost, dora: dict[str, str] | None, **changes: Any) -> dict[str, Any]:
@@ -34,15 +37,19 @@ def refuses(host: MailHost) -> bool:
     """Whether every service refuses dora's login."""
     with pytest.raises(imaplib.IMAP4.error), host.imap("dora"):
         pass
+    with pytest.raises(poplib.error_proto), host.pop3("dora"):
+        pass
     with pytest.raises(smtplib.SMTPAuthenticationError) as refused, host.smtp(465, "dora"):
         pass
     return bool(refused.value.smtp_code == 535)
 
 
-def recipient(host: MailHost) -> int:
+def recipient(host: MailHost) -> tuple[int, bytes]:
+    """Return what port 25 says of mail to dora: the code, and the enhanced one."""
     with host.smtp(25) as client:
         client.mail("friend@world.test")
-        return int(client.rcpt(DORA)[0])
+        code, text = client.rcpt(DORA)
+        return int(code), text.split()[0]
 
 
 def test_a_new_user_logs_in_and_receives_at_once(changed_host: MailHost) -> None:
@@ -68,6 +75,7 @@ def test_a_removed_user_is_out_and_the_mail_archived(changed_host: MailHost) -> 
     with host.imap("alice") as alice, host.imap("dora") as dora, host.smtp(465, "dora") as sending:
         dora.select()
         _, (old_validity,) = dora.response("UIDVALIDITY")
+        before = host.pids()
         run = host.must_deploy(**with_dora(host, ABSENT))
         assert "Mailboxes: archive or purge the mail of removed users" in run.changed
         # Her open sessions: IMAP ends, SMTP sends nothing more. Nobody else's notices.
@@ -76,8 +84,9 @@ def test_a_removed_user_is_out_and_the_mail_archived(changed_host: MailHost) -> 
         sending.mail(DORA)
         assert sending.rcpt("bob@example.test")[0] == 553
         assert alice.noop()[0] == "OK"
+        assert host.pids() == before
     assert refuses(host)
-    assert recipient(host) == 550
+    assert recipient(host) == UNKNOWN
     archive = host.run("sh", "-c", "ls /var/vmail/.archive/dora@example.test-*.tar.gz").split()[-1]
     assert host.run("stat", "-c", "%U %a", archive).strip() == "root 600"
     assert host.run("stat", "-c", "%U %a", "/var/vmail/.archive").strip() == "root 700"
@@ -106,7 +115,7 @@ def test_a_user_who_vanished_is_locked_out_and_the_mail_stays(changed_host: Mail
     run = host.must_deploy(**with_dora(host, None))
     assert f"{DORA} is not in mail_users" in run.output
     assert refuses(host)
-    assert recipient(host) == 550
+    assert recipient(host) == UNKNOWN
     host.must_deploy(**present(host))
     assert host.search("dora", "still here")
     host.must_deploy(**with_dora(host, {"state": "absent", "mail": "purge"}))
@@ -126,12 +135,12 @@ def test_an_archiving_that_was_cut_off_is_finished(host: MailHost) -> None:
 def test_an_alias_comes_and_goes(changed_host: MailHost) -> None:
     host = changed_host
     host.must_deploy(mail_aliases={"root": ["alice"], "dora": ["bob"]})
-    assert recipient(host) == 250
+    assert recipient(host)[0] == 250
     with host.smtp(465, "bob") as client:
         client.mail(DORA)
         assert client.rcpt("alice@example.test")[0] == 250
     host.must_deploy()
-    assert recipient(host) == 550
+    assert recipient(host) == UNKNOWN
 
 
 def test_500_users_are_one_file(changed_host: MailHost) -> None:
@@ -139,7 +148,9 @@ def test_500_users_are_one_file(changed_host: MailHost) -> None:
     digest = sha512_crypt("many")
     many = {f"user{number}": {"password_hash": digest} for number in range(500)}
     data = with_dora(host, None)
+    began = time.monotonic()
     host.must_deploy(mail_users={**data["mail_users"], **many})
+    assert time.monotonic() - began < 20, "in bulk, not one by one"
     assert host.run("sh", "-c", "doveadm user '*' | wc -l").strip() == "503"
     host.passwords["user499@example.test"] = "many"
     with host.imap("user499") as client:

@@ -23,9 +23,10 @@ class FileState(FactData):
 
 
 # A path that is no regular file (a directory, a dangling link) gets the digest "-", so that it
-# differs from any wanted content and the operation that wants a file there says so.
+# differs from any wanted content and the operation that wants a file there says so. So does what a
+# killed command left where operations make files aside.
 _SCRIPT = """
-for path; do
+for path in "$@" /etc/.mailhost.* /etc/dkimkeys/.new.* /etc/ssl/mail/.new.*; do
   [ -e "$path" ] || [ -L "$path" ] || continue
   if [ -f "$path" ]; then sum=$(sha256sum < "$path"); else sum=-; fi
   stat -c "${sum%% *} %U %G %a %n" "$path"
@@ -47,7 +48,7 @@ def parse_file_states(output: list[str]) -> dict[str, FileState]:
 
 class ManagedFiles(FactBase[dict[str, FileState]]):
     """
-    Returns the state of each of the given files that exists:
+    Returns the state of each of the given files that exists, and of what a killed run left aside:
 
     .. code:: python
 

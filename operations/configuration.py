@@ -100,23 +100,28 @@ def _bundle(files: Iterable[File]) -> str:
     return base64.encodebytes(buffer.getvalue()).decode()
 
 
-# Staged below /etc, so that each mv is a rename on one file system: a reader sees the old file or
-# the new one, never half of one. The lock keeps out a command that an interrupted run left behind.
-_STAGE = """
-set -eu
-umask 077
+#: Keeps out a command that an interrupted run left behind, and waits for its end.
+LOCK = """
 mkdir -p /run/mailhost
 exec 9>/run/mailhost/lock
-flock -w 600 9
+flock -w 600 9 || { echo "another run still works on this host after 10 minutes" >&2; exit 1; }
+"""
+
+# Staged below /etc, so that each mv is a rename on one file system: a reader sees the old file or
+# the new one, never half of one.
+_STAGE = f"""
+set -eu
+umask 077
+{LOCK}
 rm -rf /etc/.mailhost.*
 stage=$(mktemp -d /etc/.mailhost.XXXXXX)
 trap 'rm -rf "$stage"' EXIT
 chmod 755 "$stage"
-fail() {
+fail() {{
   echo "$*" | sed "s|$stage||g" >&2
   echo "Nothing was replaced: the services keep the configuration they had." >&2
   exit 1
-}
+}}
 umask 022
 base64 -d | tar -xzm -C "$stage" || fail "the new configuration did not arrive whole"
 """
@@ -214,6 +219,9 @@ def apply(configurations: Sequence[Configuration]) -> Generator[StringCommand, N
     files = [file for configuration in configurations for file in configuration.files]
     current = host.get_fact(ManagedFiles, paths=[file.path for file in files])
     changed = [file for file in files if not file.is_in_place(current.get(file.path))]
+    leftovers = sorted(current.keys() - {file.path for file in files})
+    if leftovers:
+        yield script(f'set -eu{LOCK}rm -rf "$@"', *leftovers)
     if changed:
         for file in changed:
             logger.debug("%s %s differs", host.print_prefix, file.path)
@@ -225,5 +233,5 @@ def apply(configurations: Sequence[Configuration]) -> Generator[StringCommand, N
     steps = activation(host.get_fact(Services), names)
     if steps:
         yield script(_ACTIVATE, STAMPS, *(word for step in steps for word in step))
-    if not changed and not steps:
+    if not (leftovers or changed or steps):
         host.noop("every service runs the wanted configuration")

@@ -10,6 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
+from operations.configuration import LOCK
 from operations.system import time_packages
 from settings import Settings
 
@@ -38,8 +39,10 @@ _DEBCONF = "postfix postfix/main_mailer_type select Internet Site\n"
 # pyinfra's apt.packages cannot wait for the lock that a new VPS's first unattended upgrade holds,
 # cannot take up an installation that was cut off, and starts services before they are configured.
 # A policy-rc.d that somebody else put there is kept (invoke-rc.d(8)).
+# `apt-get update` has a lock that no option makes it wait for: apt's own daily job may hold it.
 _SCRIPT = f"""
 set -eu
+{LOCK}
 export DEBIAN_FRONTEND=noninteractive
 guard=/usr/sbin/policy-rc.d
 if [ ! -e $guard ]; then
@@ -52,7 +55,15 @@ apt() {{
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }}
 [ -z "$(dpkg --audit)" ] || dpkg --configure -a --force-confdef --force-confold
-apt update
+update() {{
+  for _ in $(seq 300); do
+    said=$(LC_ALL=C apt update 2>&1) && return
+    case $said in *"Could not get lock"*) sleep 2 ;; *) break ;; esac
+  done
+  echo "$said" >&2
+  return 1
+}}
+update
 apt install -y --no-install-recommends debconf
 debconf-set-selections
 apt install -y --no-install-recommends "$@"
