@@ -184,7 +184,7 @@ def unix_password(host: MailHost) -> Iterator[str]:
         host.run("usermod", "-p", shadow, name)
 
 
-@pytest.mark.parametrize("account", ["root", "root@example.test", "www-data"])
+@pytest.mark.parametrize("account", ["root", "www-data"])
 def test_unix_accounts_cannot_log_in(host: MailHost, unix_password: str, account: str) -> None:
     full = account if "@" in account else f"{account}@example.test"
     intruder = replace(host, passwords={full: unix_password})

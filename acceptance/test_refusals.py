@@ -67,8 +67,10 @@ def test_submission_is_for_those_who_log_in(
     assert envelope(host, sender, recipient, port).startswith(code)
 
 
-@pytest.mark.parametrize("port", [465, 587])
-@pytest.mark.parametrize("user", ["alice", "alice@example.test", "ghost@example.test", "carol"])
+# Few of them: Dovecot answers each failure of an address later than the one before.
+@pytest.mark.parametrize(
+    ("port", "user"), [(465, "alice"), (587, "ghost@example.test"), (465, "carol")]
+)
 def test_wrong_password_or_user_is_535(host: MailHost, port: int, user: str) -> None:
     with (
         host.smtp(port) as client,
@@ -179,8 +181,11 @@ def test_each_domain_has_its_own_names(host: MailHost, address: str) -> None:
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_rfc_2142_names_are_recipients(host: MailHost, domain: str) -> None:
-    for role in ROLES:
-        assert envelope(host, STRANGER, f"{role}@{domain}") == "250 2.1.5 Ok", role
+    # One session: Postfix slows down who begins and abandons many messages (in_flow_delay).
+    with host.smtp(25) as client:
+        assert say(client, f"MAIL FROM:<{STRANGER}>") == "250 2.1.0 Ok"
+        for role in ROLES:
+            assert say(client, f"RCPT TO:<{role}@{domain}>") == "250 2.1.5 Ok", role
 
 
 @pytest.mark.parametrize("name", ["postmaster", "Postmaster", f"postmaster@{HOSTNAME}"])
