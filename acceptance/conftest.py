@@ -3,7 +3,8 @@ The targets of the acceptance suite: a bare Debian of each release, deployed by 
 
 Debian 13 is reached over `docker exec`, Debian 12 over SSH with a sudo user, as in production.
 Each release has a network of its own with a peer in it: the rest of the world (BIND 9, an outside
-mail server, command-line clients). All tests of a release run in one pytest-xdist worker.
+mail server, command-line clients). With pytest-xdist each release has two such pairs, each in a
+worker of its own: one for the tests that deploy again and again, one for all others.
 
 `--release 13` runs one release; `--keep` leaves the target up, and the next run deploys it again
 instead of starting from nothing, so that tests can be run one by one.
@@ -25,9 +26,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from acceptance import mailhost, peer, targets
 from acceptance.mailhost import DOMAINS, HOSTNAME, PASSWORDS, ROOT, MailHost
+from acceptance.progress import only_one
 from tasks.password import sha512_crypt
 
 RELEASES = (13, 12)
+DEPLOYING = ("deploy", "drift", "interruption", "users")  # about half of the time
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 
 
@@ -40,11 +43,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test that asks for a host on every release, each release in a worker of its own."""
+    """Run each test on every release, each half of a release's tests in a worker of its own."""
     if "release" in metafunc.fixturenames:
         releases = metafunc.config.getoption("release") or RELEASES
+        deploys = metafunc.module.__name__.rpartition("test_")[2] in DEPLOYING
+        half = "deploys" if deploys else "mail"
         marked = [
-            pytest.param(release, marks=pytest.mark.xdist_group(f"debian-{release}"))
+            pytest.param(release, marks=pytest.mark.xdist_group(f"debian-{release}-{half}"))
             for release in releases
         ]
         metafunc.parametrize("release", marked, scope="session")
@@ -59,13 +64,14 @@ def ssh_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = ROOT / "build" / "acceptance"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "id_ed25519"
-    if not path.exists():
-        key = Ed25519PrivateKey.generate()
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-        public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-        path.with_suffix(".pub").write_bytes(public)
-        path.touch(mode=0o600)
-        path.write_bytes(pem)
+    with only_one("acceptance-key"):
+        if not path.exists():
+            key = Ed25519PrivateKey.generate()
+            pem = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+            public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+            path.with_suffix(".pub").write_bytes(public)
+            path.touch(mode=0o600)
+            path.write_bytes(pem)
     return path
 
 
@@ -106,18 +112,26 @@ def write_inventory(target: targets.Target, key: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bare_host(release: int, ssh_key: Path, request: pytest.FixtureRequest) -> Iterator[MailHost]:
+def target_name(release: int, worker_id: str, request: pytest.FixtureRequest) -> str:
+    """What the names of this worker's containers and network for a release begin with."""
+    worker = "" if worker_id == "master" else f"-{worker_id}"
+    return f"{request.config.getoption('prefix')}-{release}{worker}"
+
+
+@pytest.fixture(scope="session")
+def bare_host(
+    release: int, target_name: str, ssh_key: Path, request: pytest.FixtureRequest
+) -> Iterator[MailHost]:
     """A booted target on which nothing was deployed in this run, and its peer."""
     keep = request.config.getoption("keep")
-    name = f"{request.config.getoption('prefix')}-{release}"
-    left = targets.find(f"{name}-peer") if keep else None
-    world = peer.Peer(left, name) if left else peer.start_peer(name)
-    found = targets.find(name) if keep else None
+    left = targets.find(f"{target_name}-peer") if keep else None
+    world = peer.Peer(left, target_name) if left else peer.start_peer(target_name)
+    found = targets.find(target_name) if keep else None
     target = found or targets.start(
-        name,
+        target_name,
         release,
         ports=dict.fromkeys(PORTS),
-        network=name,
+        network=target_name,
         hostname=HOSTNAME,
         dns=[world.address],
         authorized_key=ssh_key.with_suffix(".pub").read_text(),
@@ -137,11 +151,9 @@ def first_run(bare_host: MailHost) -> mailhost.Run:
 @pytest.fixture(scope="session")
 def host(bare_host: MailHost, first_run: mailhost.Run) -> MailHost:
     """A deployed mail host, its DNS records served by the peer's BIND."""
-    result = bare_host.pyinfra("tasks/dns.py", "-y")
-    assert result.returncode == 0, result.stderr
-    for domain in DOMAINS:
-        zone = ROOT / "build/dns" / HOSTNAME / f"{domain}.zone"
-        bare_host.peer.load_zone(domain, zone.read_text())
+    _, zones = bare_host.dns()
+    for domain, zone in zones.items():
+        bare_host.peer.load_zone(domain, zone)
     return bare_host
 
 

@@ -13,14 +13,18 @@ import ssl
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from acceptance.peer import Peer
+from acceptance.progress import only_one
 from acceptance.targets import Target
 from acceptance.wait import wait_until
 
@@ -119,6 +123,16 @@ class MailHost:
         ((_, value),) = per_host.items()
         return value
 
+    def dns(self) -> tuple[str, dict[str, str]]:
+        """Run tasks/dns.py; return what it prints, and the zone file of each domain."""
+        with only_one("acceptance-dns"):  # every target has the same host name, so the same files
+            result = self.pyinfra("tasks/dns.py", "-y")
+            assert result.returncode == 0, result.stderr
+            folder = ROOT / "build/dns" / HOSTNAME
+            return result.stderr, {
+                domain: (folder / f"{domain}.zone").read_text() for domain in DOMAINS
+            }
+
     # ---- the host's own tools -------------------------------------------------------------------
     def run(self, *argv: str, input: str | None = None, check: bool = True) -> str:
         """Run a command on the target and return its output."""
@@ -197,6 +211,23 @@ class MailHost:
             yield client
         finally:
             client.quit()
+
+    def login_refusals(self, user: str, password: str) -> dict[str, str]:
+        """Return how IMAP, POP3 and submission refuse a login; what takes it is missing."""
+        intruder = replace(self, passwords={address(user): password})
+        logins = {"imap": intruder.imap, "pop3": intruder.pop3, "smtp": partial(intruder.smtp, 465)}
+
+        def refusal(login: Callable[[str], AbstractContextManager[object]]) -> str | None:
+            try:
+                with login(user):
+                    return None
+            except (imaplib.IMAP4.error, poplib.error_proto, smtplib.SMTPException) as error:
+                return str(error)
+
+        # At the same time, since Dovecot makes each failed login wait, and the next one longer.
+        with ThreadPoolExecutor() as threads:
+            answers = dict(zip(logins, threads.map(refusal, logins.values()), strict=True))
+        return {service: answer for service, answer in answers.items() if answer}
 
     def search(self, user: str, subject: str, folder: str = "INBOX") -> list[bytes]:
         """Return the messages with this subject, whole, as IMAP shows them."""

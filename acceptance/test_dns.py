@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from acceptance.mailhost import DOMAINS, HOSTNAME, ROOT, MailHost
+from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost
 
 
 def served(host: MailHost, name: str, kind: str) -> list[str]:
@@ -17,8 +17,8 @@ def served(host: MailHost, name: str, kind: str) -> list[str]:
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_the_zone_is_one(host: MailHost, domain: str) -> None:
-    zone = (ROOT / "build/dns" / HOSTNAME / f"{domain}.zone").read_text()
-    host.peer.exec("named-checkzone", domain, "/dev/stdin", input=zone)
+    _, zones = host.dns()
+    host.peer.exec("named-checkzone", domain, "/dev/stdin", input=zones[domain])
 
 
 def test_names_lead_to_the_host(host: MailHost) -> None:
@@ -45,10 +45,9 @@ def test_the_helo_name_has_spf_of_its_own(host: MailHost) -> None:
 
 
 def test_every_record_is_printed_with_its_reason(host: MailHost) -> None:
-    result = host.pyinfra("tasks/dns.py", "-y")
-    assert result.returncode == 0
+    printed, _ = host.dns()
     pointer = ipaddress.ip_address(host.target.address).reverse_pointer
-    lines = result.stderr.splitlines()
+    lines = printed.splitlines()
     at = lines.index(f"{pointer}. PTR {HOSTNAME}.")
     assert "reverse DNS" in lines[at + 1]
     assert f"example.test. MX 10 {HOSTNAME}." in lines

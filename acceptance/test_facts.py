@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost
 from acceptance.targets import start
 from acceptance.wait import wait_until
@@ -22,10 +20,8 @@ EMPTY: dict[str, object] = {
 }
 
 
-def test_a_bare_host_has_the_empty_default_of_each(
-    bare_host: MailHost, request: pytest.FixtureRequest
-) -> None:
-    name = f"{request.config.getoption('prefix')}-{bare_host.release}-bare"
+def test_a_bare_host_has_the_empty_default_of_each(bare_host: MailHost, target_name: str) -> None:
+    name = f"{target_name}-bare"
     target = start(name, bare_host.release, hostname=HOSTNAME)
     try:
         inventory = bare_host.inventory.with_name(f"{name}.py")

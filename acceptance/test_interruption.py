@@ -51,11 +51,11 @@ BEGUN = {
 
 
 def test_a_first_run_killed_at_every_step_is_made_good(
-    bare_host: MailHost, ssh_key: Path, request: pytest.FixtureRequest
+    bare_host: MailHost, ssh_key: Path, target_name: str
 ) -> None:
     """One bare target, killed once within each operation, each time a little further on."""
     target = start(
-        f"{request.config.getoption('prefix')}-{bare_host.release}-killed",
+        f"{target_name}-killed",
         bare_host.release,
         ports=dict.fromkeys(PORTS),
         network=bare_host.target.name,

@@ -6,7 +6,6 @@ import contextlib
 import imaplib
 import poplib
 import re
-import smtplib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from uuid import uuid4
@@ -126,9 +125,8 @@ def test_mail_is_kept_for_its_owner_alone(host: MailHost) -> None:
     deliver(host, "carol@second.test", subject)
     host.wait_for("carol@second.test", subject)
     maildir = "/var/vmail/second.test/carol/Maildir"
-    folders = host.run("find", "/var/vmail", "-type", "d", "-printf", "%u:%g %m %p\n")
-    for line in folders.splitlines():
-        assert re.match(r"vmail:vmail \d?[0-7]00 ", line), line
+    assert host.run("find", "/var/vmail", "-type", "d", "-perm", "/077") == ""
+    assert host.run("find", maildir, "!", "-user", "vmail") == ""
     (path, *_) = host.run("grep", "-rl", f"Subject: {subject}", maildir).splitlines()
     assert host.run("stat", "-c", "%U:%G %a", path).strip() == "vmail:vmail 600"
     assert host.run("runuser", "-u", "www-data", "--", "cat", path, check=False) == ""
@@ -186,14 +184,10 @@ def unix_password(host: MailHost) -> Iterator[str]:
 
 @pytest.mark.parametrize("account", ["root", "www-data"])
 def test_unix_accounts_cannot_log_in(host: MailHost, unix_password: str, account: str) -> None:
-    full = account if "@" in account else f"{account}@example.test"
-    intruder = replace(host, passwords={full: unix_password})
-    with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"), intruder.imap(account):
-        pass
-    with pytest.raises(poplib.error_proto, match=r"-ERR \[AUTH\]"), intruder.pop3(account):
-        pass
-    with pytest.raises(smtplib.SMTPAuthenticationError, match="535"), intruder.smtp(465, account):
-        pass
+    refusals = host.login_refusals(account, unix_password)
+    assert "AUTHENTICATIONFAILED" in refusals["imap"]
+    assert "-ERR [AUTH]" in refusals["pop3"]
+    assert "535" in refusals["smtp"]
 
 
 def test_imap_takes_no_password_in_the_clear(host: MailHost) -> None:
