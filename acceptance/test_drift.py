@@ -15,6 +15,7 @@ DKIM = "DKIM: a signing key for each domain"
 
 TABLES = "/etc/postfix/tables"
 KEY = "/etc/dkimkeys/example.test/default.private"
+SECOND_KEY = "/etc/dkimkeys/second.test/default.private"
 RELAY = "smtpd_relay_restrictions"
 
 # Of each: the operations that have to mend it, and no others; what was done and what proves that
@@ -35,7 +36,7 @@ DRIFTS: dict[str, tuple[list[str], dict[str, str]]] = {
             "echo 'Mode v' >> /etc/opendkim.conf": "! grep -q '^Mode v' /etc/opendkim.conf",
         },
     ),
-    "tables lost and added to": (
+    "tables and drop-ins lost, a user added": (
         [CONFIGURATION],
         {
             f"rm {TABLES}/virtual_aliases": (
@@ -45,6 +46,12 @@ DRIFTS: dict[str, tuple[list[str], dict[str, str]]] = {
                 "doveadm user alice && ! doveadm user eve"
             ),
             "rm /etc/opendkim/tables/signing": "grep -q second.test /etc/opendkim/tables/signing",
+            "rm /etc/systemd/system/opendkim.service.d/mailhost.conf; systemctl daemon-reload": (
+                "systemctl show opendkim -p Restart | grep -qx Restart=always"
+            ),
+            "rm /etc/systemd/journald.conf.d/mailhost.conf": (
+                "systemd-analyze cat-config systemd/journald.conf | grep -q SystemMaxUse=200M"
+            ),
         },
     ),
     "modes loosened": (
@@ -54,14 +61,11 @@ DRIFTS: dict[str, tuple[list[str], dict[str, str]]] = {
                 "stat -c '%U:%G %a' /etc/ssl/mail/mail.pem | grep -qx 'root:root 600'"
             ),
             f"chown root {KEY}": f"stat -c '%U %a' {KEY} | grep -qx 'opendkim 600'",
+            f"chmod 640 {SECOND_KEY}": f"stat -c '%U %a' {SECOND_KEY} | grep -qx 'opendkim 600'",
             "chmod 666 /etc/dovecot/users": (
                 "stat -c '%U:%G %a' /etc/dovecot/users | grep -qx 'root:dovecot 640'"
             ),
         },
-    ),
-    "a signing key's mode loosened": (
-        [DKIM],
-        {f"chmod 640 {KEY}": f"stat -c '%U %a' {KEY} | grep -qx 'opendkim 600'"},
     ),
     "services stopped": (
         [CONFIGURATION],
@@ -87,17 +91,6 @@ DRIFTS: dict[str, tuple[list[str], dict[str, str]]] = {
         [CONFIGURATION],
         {
             "kill -9 $(cat /var/spool/postfix/pid/master.pid)": "postfix status",
-        },
-    ),
-    "drop-ins removed": (
-        [CONFIGURATION],
-        {
-            "rm /etc/systemd/system/opendkim.service.d/mailhost.conf; systemctl daemon-reload": (
-                "systemctl show opendkim -p Restart | grep -qx Restart=always"
-            ),
-            "rm /etc/systemd/journald.conf.d/mailhost.conf": (
-                "systemd-analyze cat-config systemd/journald.conf | grep -q SystemMaxUse=200M"
-            ),
         },
     ),
     "the machine's names and the mail folder": (
