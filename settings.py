@@ -91,6 +91,11 @@ def host_and_port(value: str | None) -> str | None:
     return f"{bare}:{port}"
 
 
+def _required_host_and_port(value: str) -> str:
+    """Return a mail server as host:port."""
+    return host_and_port(value) or value
+
+
 def _unrepeated(names: list[str]) -> list[str]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -225,6 +230,47 @@ class Settings(_Model):
     )
     mail_spf_all: Literal["~all", "-all", "?all"] = Field(
         "~all", description="End of the published SPF record (RFC 7208).", examples=["-all"]
+    )
+    mail_dmarc_inbound: Literal["off", "mark", "enforce"] = Field(
+        "mark",
+        description="What becomes of SPF, DKIM and DMARC of arriving mail: `mark` writes the "
+        "results into Authentication-Results, `enforce` also refuses mail that its sender's "
+        "policy says to reject, `off` verifies DKIM only.",
+        examples=["enforce"],
+    )
+    mail_null_domains: Annotated[list[Fqdn], AfterValidator(_unrepeated)] = Field(
+        [],
+        description="Domains of yours without mail, whose DNS records say so: nobody can send as "
+        "them (RFC 7208, RFC 7505).",
+        examples=[["example.net"]],
+    )
+    mail_caa_issuers: Annotated[list[Fqdn], AfterValidator(_unrepeated)] = Field(
+        [],
+        description="Certification authorities that may issue for the host's names (CAA, RFC "
+        "8659), as each names itself; without any there is no CAA record.",
+        examples=[["letsencrypt.org"]],
+    )
+    mail_name_servers: Annotated[list[Fqdn], AfterValidator(_unrepeated)] = Field(
+        [],
+        description="Name servers of the zone files (NS); leave it out where a DNS provider "
+        "imports the file.",
+        examples=[["ns1.example.net", "ns2.example.net"]],
+    )
+    mail_check_resolver: IPv4Address | IPv6Address | None = Field(
+        None,
+        description="Resolver that `make check` asks; without it this machine's own.",
+        examples=["192.0.2.53"],
+    )
+    mail_check_outbound: Annotated[str, AfterValidator(_required_host_and_port)] = Field(
+        "gmail-smtp-in.l.google.com:25",
+        description="Mail server that the host connects to in `make check`, to see whether the "
+        "provider lets port 25 out. With a smarthost, that one is tried instead.",
+        examples=["mx.example.net:25"],
+    )
+    mail_blocklists: Annotated[list[Fqdn], AfterValidator(_unrepeated)] = Field(
+        ["zen.spamhaus.org", "bl.spamcop.net", "psbl.surriel.com", "b.barracudacentral.org"],
+        description="DNS blocklists that `make check` looks the host's addresses up in.",
+        examples=[["zen.spamhaus.org"]],
     )
     mail_message_size_limit: int = Field(
         52428800,
