@@ -2,9 +2,9 @@
 The targets of the acceptance suite: a bare Debian of each release, deployed by pyinfra's CLI.
 
 Debian 13 is reached over `docker exec`, Debian 12 over SSH with a sudo user, as in production.
-Each release has a network of its own with a peer in it: the rest of the world (BIND 9, an outside
-mail server, command-line clients). With pytest-xdist each release has two such pairs, each in a
-worker of its own: one for the tests that deploy again and again, one for all others.
+Each target has a network of its own with a peer in it: the rest of the world (BIND 9, an outside
+mail server, command-line clients). With pytest-xdist a release's tests come in several parts, each
+with a target of its own: one is deployed from bare, the others go on from a snapshot of it.
 
 `--release 13` runs one release; `--keep` leaves the target up, and the next run deploys it again
 instead of starting from nothing, so that tests can be run one by one.
@@ -12,8 +12,9 @@ instead of starting from nothing, so that tests can be run one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,13 +25,18 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from acceptance import mailhost, peer, targets
+from acceptance import peer, snapshots, targets
 from acceptance.mailhost import DOMAINS, HOSTNAME, PASSWORDS, ROOT, MailHost
 from acceptance.progress import only_one
 from tasks.password import sha512_crypt
 
 RELEASES = (13, 12)
-DEPLOYING = ("deploy", "drift", "interruption", "users")  # about half of the time
+#: Parts of a release's tests that take about as long as each other; the rest is one more.
+PARTS = {
+    "deploy": ("deploy", "drift"),
+    "interruption": ("interruption", "dns"),
+    "users": ("users", "facts", "relayhost", "import"),
+}
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 
 
@@ -43,13 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test on every release, each half of a release's tests in a worker of its own."""
+    """Run each test on every release, each part of a release's tests in one worker."""
     if "release" in metafunc.fixturenames:
         releases = metafunc.config.getoption("release") or RELEASES
-        deploys = metafunc.module.__name__.rpartition("test_")[2] in DEPLOYING
-        half = "deploys" if deploys else "mail"
+        module = metafunc.module.__name__.rpartition("test_")[2]
+        part = next((part for part, modules in PARTS.items() if module in modules), "mail")
         marked = [
-            pytest.param(release, marks=pytest.mark.xdist_group(f"debian-{release}-{half}"))
+            pytest.param(release, marks=pytest.mark.xdist_group(f"debian-{release}-{part}"))
             for release in releases
         ]
         metafunc.parametrize("release", marked, scope="session")
@@ -119,42 +125,69 @@ def target_name(release: int, worker_id: str, request: pytest.FixtureRequest) ->
 
 
 @pytest.fixture(scope="session")
-def bare_host(
-    release: int, target_name: str, ssh_key: Path, request: pytest.FixtureRequest
+def host(
+    release: int, target_name: str, ssh_key: Path, worker_id: str, request: pytest.FixtureRequest
 ) -> Iterator[MailHost]:
-    """A booted target on which nothing was deployed in this run, and its peer."""
+    """A deployed mail host and its peer, whose BIND serves the records that the package wrote."""
     keep = request.config.getoption("keep")
     left = targets.find(f"{target_name}-peer") if keep else None
     world = peer.Peer(left, target_name) if left else peer.start_peer(target_name)
-    found = targets.find(target_name) if keep else None
-    target = found or targets.start(
-        target_name,
-        release,
-        ports=dict.fromkeys(PORTS),
-        network=target_name,
-        hostname=HOSTNAME,
-        dns=[world.address],
-        authorized_key=ssh_key.with_suffix(".pub").read_text(),
-    )
-    yield MailHost(release, target, world, write_inventory(target, ssh_key), kept=found is not None)
+
+    def start(image: str | None = None) -> MailHost:
+        found = targets.find(target_name) if keep else None
+        target = found or targets.start(
+            target_name,
+            release,
+            ports=dict.fromkeys(PORTS),
+            network=target_name,
+            hostname=HOSTNAME,
+            dns=[world.address],
+            authorized_key=ssh_key.with_suffix(".pub").read_text(),
+            image=image,
+        )
+        inventory = write_inventory(target, ssh_key)
+        return MailHost(release, target, world, inventory, kept=found is not None)
+
+    if worker_id == "master":
+        deployed = start()
+        deployed.first_run = deployed.must_deploy().changed
+    else:
+        deployed = _deployed_once(start, release, request.getfixturevalue("testrun_uid"))
+    _, zones = deployed.dns()
+    for domain, zone in zones.items():
+        world.load_zone(domain, zone)
+    yield deployed
     if not keep:
-        target.remove()
+        deployed.target.remove()
         world.remove()
 
 
-@pytest.fixture(scope="session")
-def first_run(bare_host: MailHost) -> mailhost.Run:
-    """The run that turns the bare target into a mail host."""
-    return bare_host.must_deploy()
+def _deployed_once(start: Callable[[str | None], MailHost], release: int, run: str) -> MailHost:
+    """Deploy a bare target where this is the release's first worker, else one from its snapshot."""
+    snapshot = snapshots.tag(release, run)
+    with only_one(f"first-run-{release}"):
+        changed = snapshots.first_run(snapshot)
+        if changed is None:
+            deployed = start(None)
+            deployed.first_run = deployed.must_deploy().changed
+            snapshots.take(deployed.target, snapshot, deployed.first_run)
+            return deployed
+    clone = start(snapshot)
+    clone.first_run = changed
+    clone.must_deploy()  # its address and its resolver are others
+    return clone
 
 
-@pytest.fixture(scope="session")
-def host(bare_host: MailHost, first_run: mailhost.Run) -> MailHost:
-    """A deployed mail host, its DNS records served by the peer's BIND."""
-    _, zones = bare_host.dns()
-    for domain, zone in zones.items():
-        bare_host.peer.load_zone(domain, zone)
-    return bare_host
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run its name here, in the process that the workers report to."""
+    if config.getoption("numprocesses", None) and not config.option.testrunuid:
+        config.option.testrunuid = uuid4().hex
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the run's snapshots, when all workers are through."""
+    if session.config.getoption("numprocesses", None):
+        snapshots.drop(session.config.option.testrunuid)
 
 
 @pytest.fixture
@@ -169,6 +202,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """On failure, add what the target's journal says to the report."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    host = getattr(item, "funcargs", {}).get("bare_host")
+    host = getattr(item, "funcargs", {}).get("host")
     if report.when == "call" and report.failed and isinstance(host, MailHost):
         report.sections.append((f"journal of {host.target.name}", host.target.journal()))

@@ -75,6 +75,9 @@ class MailHost:
     peer: Peer
     inventory: Path
     kept: bool = False  # from an earlier run, deployed already
+    first_run: list[str] = field(default_factory=list)  # what the run on the bare target changed
+    hostname: str = HOSTNAME
+    domains: tuple[str, ...] = DOMAINS
     passwords: dict[str, str] = field(default_factory=lambda: dict(PASSWORDS))
 
     # ---- the deploy ---------------------------------------------------------------------------
@@ -128,9 +131,9 @@ class MailHost:
         with only_one("acceptance-dns"):  # every target has the same host name, so the same files
             result = self.pyinfra("tasks/dns.py", "-y")
             assert result.returncode == 0, result.stderr
-            folder = ROOT / "build/dns" / HOSTNAME
+            folder = ROOT / "build/dns" / self.hostname
             return result.stderr, {
-                domain: (folder / f"{domain}.zone").read_text() for domain in DOMAINS
+                domain: (folder / f"{domain}.zone").read_text() for domain in self.domains
             }
 
     # ---- the host's own tools -------------------------------------------------------------------
@@ -193,7 +196,11 @@ class MailHost:
             yield client
 
     def _plain(self, user: str) -> bytes:
-        return f"\0{user}\0{self.passwords[address(user)]}".encode()
+        return f"\0{user}\0{self.passwords[self.address(user)]}".encode()
+
+    def address(self, user: str) -> str:
+        """Return a login as a full address."""
+        return user if "@" in user else f"{user}@{self.domains[0]}"
 
     @contextlib.contextmanager
     def pop3(self, user: str, port: int = 995) -> Iterator[poplib.POP3]:
@@ -206,7 +213,7 @@ class MailHost:
             client.stls(lenient_tls())
         client.encoding = "utf-8"
         client.user(user)
-        client.pass_(self.passwords[address(user)])
+        client.pass_(self.passwords[self.address(user)])
         try:
             yield client
         finally:
@@ -214,7 +221,7 @@ class MailHost:
 
     def login_refusals(self, user: str, password: str) -> dict[str, str]:
         """Return how IMAP, POP3 and submission refuse a login; what takes it is missing."""
-        intruder = replace(self, passwords={address(user): password})
+        intruder = replace(self, passwords={self.address(user): password})
         logins = {"imap": intruder.imap, "pop3": intruder.pop3, "smtp": partial(intruder.smtp, 465)}
 
         def refusal(login: Callable[[str], AbstractContextManager[object]]) -> str | None:
@@ -253,11 +260,6 @@ class MailHost:
         """Return the journal's lines that match a regular expression."""
         lines = self.run("journalctl", "--no-pager", "-o", "cat").splitlines()
         return [line for line in lines if re.search(pattern, line)]
-
-
-def address(user: str) -> str:
-    """Return a login as a full address."""
-    return user if "@" in user else f"{user}@{DOMAINS[0]}"
 
 
 def data_arguments(data: Mapping[str, object]) -> list[str]:

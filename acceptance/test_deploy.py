@@ -10,17 +10,17 @@ import pytest
 from acceptance import engine
 from acceptance.conftest import inventory_data, write_inventory
 from acceptance.container import boot
-from acceptance.mailhost import HOSTNAME, MailHost, Run, data_arguments, message
+from acceptance.mailhost import HOSTNAME, MailHost, data_arguments, message
 from acceptance.test_tls import issue
 
 OPERATIONS = ("Packages", "Machine", "TLS", "DKIM", "Configuration")
 
 
-def test_the_first_run_does_everything(bare_host: MailHost, first_run: Run) -> None:
-    if bare_host.kept:
+def test_the_first_run_does_everything(host: MailHost) -> None:
+    if host.kept:
         pytest.skip("the target was kept from an earlier run")
     for begin in OPERATIONS:
-        assert any(name.startswith(begin) for name in first_run.changed), begin
+        assert any(name.startswith(begin) for name in host.first_run), begin
 
 
 def test_a_second_run_changes_nothing_and_restarts_nothing(host: MailHost) -> None:

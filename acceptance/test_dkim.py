@@ -163,7 +163,7 @@ def test_signatures_of_others_are_verified(
     raw = sign(mail.as_bytes().replace(b"\n", b"\r\n")).replace(*change)
     with host.smtp(25) as client:
         client.sendmail("someone@signer.example", ["alice@example.test"], raw)
-    (result,) = results(host.wait_for("alice", subject))
+    (result,) = (one for one in results(host.wait_for("alice", subject)) if "dkim=" in one)
     assert re.match(rf"{re.escape(HOSTNAME)}; dkim={expected}\b", result), result
     assert "signer.example" in result
 

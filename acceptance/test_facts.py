@@ -20,13 +20,13 @@ EMPTY: dict[str, object] = {
 }
 
 
-def test_a_bare_host_has_the_empty_default_of_each(bare_host: MailHost, target_name: str) -> None:
+def test_a_host_has_the_empty_default_of_each(host: MailHost, target_name: str) -> None:
     name = f"{target_name}-bare"
-    target = start(name, bare_host.release, hostname=HOSTNAME)
+    target = start(name, host.release, hostname=HOSTNAME)
     try:
-        inventory = bare_host.inventory.with_name(f"{name}.py")
+        inventory = host.inventory.with_name(f"{name}.py")
         inventory.write_text(f"mail = ['@docker/{name}']\n")
-        bare = MailHost(bare_host.release, target, bare_host.peer, inventory)
+        bare = MailHost(host.release, target, host.peer, inventory)
         assert {fact: bare.fact(fact) for fact in EMPTY} == EMPTY
     finally:
         target.remove()

@@ -51,26 +51,26 @@ BEGUN = {
 
 
 def test_a_first_run_killed_at_every_step_is_made_good(
-    bare_host: MailHost, ssh_key: Path, target_name: str
+    host: MailHost, ssh_key: Path, target_name: str
 ) -> None:
     """One bare target, killed once within each operation, each time a little further on."""
     target = start(
         f"{target_name}-killed",
-        bare_host.release,
+        host.release,
         ports=dict.fromkeys(PORTS),
-        network=bare_host.target.name,
+        network=host.target.name,
         hostname=HOSTNAME,
-        dns=[bare_host.peer.address],
+        dns=[host.peer.address],
         authorized_key=ssh_key.with_suffix(".pub").read_text(),
     )
     try:
-        host = MailHost(bare_host.release, target, bare_host.peer, write_inventory(target, ssh_key))
+        bare = MailHost(host.release, target, host.peer, write_inventory(target, ssh_key))
         for operation in ("Packages", "Machine", "TLS", "DKIM", "Configuration"):
-            kill_when(host, f"Starting operation: {operation}", then=BEGUN.get(operation, ""))
-        host.must_deploy()
-        assert host.run("sh", "-c", LEFTOVERS) == ""
-        assert host.must_deploy().changed == []
-        with host.smtp(465, "alice") as client:
+            kill_when(bare, f"Starting operation: {operation}", then=BEGUN.get(operation, ""))
+        bare.must_deploy()
+        assert bare.run("sh", "-c", LEFTOVERS) == ""
+        assert bare.must_deploy().changed == []
+        with bare.smtp(465, "alice") as client:
             assert client.noop()[0] == 250
     finally:
         target.remove()

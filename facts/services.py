@@ -36,6 +36,14 @@ SERVICES = (
             "/etc/systemd/system/opendkim.service.d/mailhost.conf",
         ),
     ),
+    Service(
+        "opendmarc",
+        restart_paths=(
+            "/etc/opendmarc.conf",
+            "/etc/systemd/system/opendmarc.service.d/mailhost.conf",
+        ),
+    ),
+    Service("postsrsd", restart_paths=("/etc/default/postsrsd",)),
     Service("dovecot", reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem")),
     Service(
         "postfix",

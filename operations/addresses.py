@@ -45,6 +45,12 @@ def implicit_mailbox(mail: Settings) -> str | None:
     return postmaster
 
 
+def remote_targets(mail: Settings) -> list[str]:
+    """Return the addresses on other hosts that aliases lead to, sorted."""
+    targets = {target for targets in mail.aliases.values() for target in targets}
+    return sorted(each for each in targets if each.rpartition("@")[2] not in mail.mail_domains)
+
+
 def mailboxes(mail: Settings) -> list[str]:
     """Return every address that has a mailbox."""
     implicit = implicit_mailbox(mail)

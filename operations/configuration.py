@@ -67,11 +67,13 @@ class Configuration:
     + service: its name, or None for files that several services share
     + check: shell commands that judge the files below "$stage" with the service's own checker;
       they call `fail` with what is wrong
+    + runs: False for a service that these settings do without: stopped, where it is there at all
     """
 
     service: str | None
     files: Sequence[File]
     check: str = ""
+    runs: bool = True
 
 
 def render(template: str, **values: object) -> str:
@@ -159,6 +161,7 @@ while [ $# -gt 0 ]; do
   echo "$action $unit"
   case $action in
   enable) systemctl unmask -q "$name.service"; systemctl enable -q "$name.service" ;;
+  disable) systemctl disable -q --now "$name.service" ;;
   reload) touch "$stamps/$name"; systemctl reload "$unit" ;;
   *)
     # The wrapper of Debian 12's Postfix has to be up as well.
@@ -171,10 +174,13 @@ done
 """
 
 
-def activation(services: dict[str, ServiceState], names: Sequence[str]) -> list[tuple[str, ...]]:
+def activation(
+    services: dict[str, ServiceState], names: Sequence[str], unwanted: Sequence[str] = ()
+) -> list[tuple[str, ...]]:
     """
     Return (action, name, unit) for each of the named services, in that order, that is not enabled
-    or does not run the configuration on disk. A service that is unknown gets a start.
+    or does not run the configuration on disk, then for each that runs and should not. A service
+    that is unknown gets a start.
     """
     steps: list[tuple[str, ...]] = []
     for name in names:
@@ -183,6 +189,9 @@ def activation(services: dict[str, ServiceState], names: Sequence[str]) -> list[
             steps.append(("enable", name, service.unit))
         if service.action:
             steps.append((service.action, name, service.unit))
+    for name in unwanted:
+        if (left := services.get(name)) and (left.enabled or left.active):
+            steps.append(("disable", name, left.unit))
     return steps
 
 
@@ -229,8 +238,9 @@ def apply(configurations: Sequence[Configuration]) -> Generator[StringCommand, N
             _show_difference(changed)
         yield _swap_command(configurations, changed)
 
-    names = [configuration.service for configuration in configurations if configuration.service]
-    steps = activation(host.get_fact(Services), names)
+    names = [each.service for each in configurations if each.service and each.runs]
+    unwanted = [each.service for each in configurations if each.service and not each.runs]
+    steps = activation(host.get_fact(Services), names, unwanted)
     if steps:
         yield script(_ACTIVATE, STAMPS, *(word for step in steps for word in step))
     if not (leftovers or changed or steps):

@@ -11,6 +11,9 @@ from settings import Settings
 
 TABLES = "/etc/postfix/tables"
 
+#: Nobody's domain (RFC 2606): forwarded mail is in it between its two passes (master.cf, forward).
+FORWARD_DOMAIN = "forward.invalid"
+
 #: Names of this machine at which mail may be addressed to root and to postmaster.
 _LOCAL_NAMES = ("root", "postmaster", "abuse", "mailer-daemon")
 
@@ -26,10 +29,19 @@ def virtual_mailboxes(mail: Settings) -> list[tuple[str, str]]:
 
 def virtual_aliases(mail: Settings) -> list[tuple[str, str]]:
     """Return (address, targets), see virtual(5); the machine's own names lead to the primary."""
-    rows = [(address, ", ".join(targets)) for address, targets in addresses.aliases(mail).items()]
+    rows = [
+        (address, ", ".join(_next_hop(mail, target) for target in targets))
+        for address, targets in addresses.aliases(mail).items()
+    ]
     for site in (mail.mail_hostname, "localhost", f"localhost.{mail.primary_domain}"):
         rows += [(f"{name}@{site}", f"{name}@{mail.primary_domain}") for name in _LOCAL_NAMES]
     return rows
+
+
+def _next_hop(mail: Settings, target: str) -> str:
+    """Return an alias's target; on another host as NAME=HOST in the domain of the second pass."""
+    name, _, domain = target.rpartition("@")
+    return target if domain in mail.mail_domains else f"{name}={domain}@{FORWARD_DOMAIN}"
 
 
 def sender_logins(mail: Settings) -> list[tuple[str, str]]:
@@ -38,7 +50,7 @@ def sender_logins(mail: Settings) -> list[tuple[str, str]]:
     return [(address, ",".join(logins)) for address, logins in owners.items()]
 
 
-def _table(name: str, content: str, mode: str = "644", secret: bool = False) -> File:
+def _table(name: str, content: str | None, mode: str = "644", secret: bool = False) -> File:
     return File(f"{TABLES}/{name}", content, mode=mode, secret=secret)
 
 
@@ -49,6 +61,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
     + release: Debian's, "12" or "13"
     + vmail: uid and gid that own the mail
     """
+    forwards = bool(addresses.remote_targets(mail))
     main = render(
         "postfix/main.cf.j2",
         release=release,
@@ -60,12 +73,19 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         relayhost_login=mail.mail_relayhost_credentials is not None,
         relayhost_wrapper=(mail.mail_relayhost or "").endswith(":465"),
         tables=TABLES,
+        forwards=forwards,
+        forward_domain=FORWARD_DOMAIN,
+        dmarc=mail.mail_dmarc_inbound,
         pem=PEM,
         mail_folder=MAIL_FOLDER,
         vmail=vmail,
     )
     master = render(
-        "postfix/master.cf.j2", release=release, tables=TABLES, ipv6=mail.mail_ipv6 is not None
+        "postfix/master.cf.j2",
+        release=release,
+        tables=TABLES,
+        ipv6=mail.mail_ipv6 is not None,
+        forwards=forwards,
     )
     headers = {"release": release, "hostname": mail.mail_hostname}
     return Configuration(
@@ -80,6 +100,10 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
             _table(
                 "submission_header_checks",
                 render("postfix/submission_header_checks.j2", **headers),
+            ),
+            _table(
+                "forwards",
+                render("postfix/forwards.j2", forward_domain=FORWARD_DOMAIN) if forwards else None,
             ),
             relay_login(mail),
             File("/etc/aliases", render("postfix/aliases.j2")),

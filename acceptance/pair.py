@@ -1,0 +1,137 @@
+"""
+Two mail hosts of this package that know each other by DNS only: alpha.example on Debian 13, and
+beta.example on Debian 12, which obeys the policies of others (`mail_dmarc_inbound` enforce).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acceptance import peer, targets
+from acceptance.mailhost import ROOT, MailHost
+from tasks.password import sha512_crypt
+
+PASSWORD = "pair-password"
+RELEASES = {"alpha.example": 13, "beta.example": 12}
+USERS = {"alpha.example": ("ann", "amy"), "beta.example": ("ben", "bea")}
+ALIASES = {
+    "alpha.example": {"root": ["ann"], "loop": ["loop@beta.example"]},
+    "beta.example": {
+        "root": ["ben"],
+        "loop": ["loop@alpha.example"],
+        "forward": ["amy@alpha.example"],
+        "copy": ["bea", "amy@alpha.example"],
+        "lost": ["refused@world.test"],
+    },
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two hosts, the rest of the world, and one inventory for both."""
+
+    alpha: MailHost
+    beta: MailHost
+    world: peer.Peer
+    inventory: Path
+
+    @property
+    def hosts(self) -> tuple[MailHost, MailHost]:
+        """Both hosts."""
+        return self.alpha, self.beta
+
+
+def inventory_data(domain: str, address: str, world: str) -> dict[str, object]:
+    """Return the inventory data of one of the two."""
+    return {
+        "mail_hostname": f"mail.{domain}",
+        "mail_domains": [domain],
+        "mail_ipv4": address,
+        "mail_users": {user: {"password_hash": sha512_crypt(PASSWORD)} for user in USERS[domain]},
+        "mail_aliases": ALIASES[domain],
+        "mail_dmarc_policy": "reject",
+        "mail_dmarc_inbound": {"alpha.example": "mark", "beta.example": "enforce"}[domain],
+        "mail_name_servers": ["ns.world.test"],
+        "mail_check_resolver": world,
+        "mail_check_outbound": f"{world}:25",
+        "mail_blocklists": ["bl.test"],
+    }
+
+
+def load_zones(host: MailHost) -> None:
+    """Serve the zones that the package writes for a host, its reverse name too."""
+    _, zones = host.dns()
+    for domain, zone in zones.items():
+        host.peer.load_zone(domain, zone)
+    host.peer.name_address(host.target.address, host.hostname)
+
+
+@contextmanager
+def two_hosts(prefix: str) -> Iterator[Pair]:
+    """Start both, deploy them in one run of the CLI, and publish what the package says."""
+    world = peer.start_peer(prefix)
+    started: list[targets.Target] = []
+    try:
+        world.load_zone("bl.test", "")
+
+        def start(domain: str) -> targets.Target:
+            target = targets.start(
+                f"{prefix}-{domain.partition('.')[0]}",
+                RELEASES[domain],
+                ports=dict.fromkeys((25, 465, 587, 993)),
+                network=prefix,
+                hostname=f"mail.{domain}",
+                dns=[world.address],
+            )
+            started.append(target)
+            return target
+
+        with ThreadPoolExecutor() as pool:
+            by_domain = dict(zip(RELEASES, pool.map(start, RELEASES), strict=True))
+        yield _deployed(prefix, by_domain, world)
+    finally:
+        for target in started:
+            target.remove()
+        world.remove()
+
+
+def _deployed(prefix: str, by_domain: dict[str, targets.Target], world: peer.Peer) -> Pair:
+    folder = ROOT / "build" / "acceptance"
+    folder.mkdir(parents=True, exist_ok=True)
+    entries: dict[str, Any] = {
+        domain: (
+            f"@docker/{target.name}",
+            inventory_data(domain, target.address, world.address),
+        )
+        for domain, target in by_domain.items()
+    }
+
+    def written(name: str, *domains: str) -> Path:
+        path = folder / f"{prefix}-{name}.py"
+        path.write_text(f"mail = {[entries[domain] for domain in domains]!r}\n")
+        return path
+
+    hosts = {
+        domain: MailHost(
+            target.release,
+            target,
+            world,
+            written(domain, domain),
+            hostname=f"mail.{domain}",
+            domains=(domain,),
+            passwords={f"{user}@{domain}": PASSWORD for user in USERS[domain]},
+        )
+        for domain, target in by_domain.items()
+    }
+    alpha, beta = hosts.values()
+    both = written("both", *RELEASES)
+    run = MailHost(0, alpha.target, world, both).deploy()
+    assert run.code == 0, run.output
+    for host in hosts.values():
+        load_zones(host)
+    return Pair(alpha, beta, world, both)

@@ -1,0 +1,32 @@
+"""OpenDMARC: SPF and DMARC of arriving mail, written beside OpenDKIM's result."""
+
+from __future__ import annotations
+
+from operations.configuration import Configuration, File, render
+from settings import Settings
+
+
+def configuration(mail: Settings) -> Configuration:
+    """Return OpenDMARC's files; with `mail_dmarc_inbound` off it does not run."""
+    if mail.mail_dmarc_inbound == "off":
+        return Configuration("opendmarc", [], runs=False)
+    main = render(
+        "opendmarc/opendmarc.conf.j2",
+        hostname=mail.mail_hostname,
+        enforce=mail.mail_dmarc_inbound == "enforce",
+    )
+    unit = render("opendmarc/opendmarc.service.conf.j2")
+    return Configuration(
+        "opendmarc",
+        [
+            File("/etc/opendmarc.conf", main),
+            File("/etc/systemd/system/opendmarc.service.d/mailhost.conf", unit),
+        ],
+        check=_CHECK,
+    )
+
+
+_CHECK = """
+warnings=$(opendmarc -n -c "$stage/etc/opendmarc.conf" 2>&1) ||
+  fail "opendmarc refuses /etc/opendmarc.conf: $warnings"
+"""

@@ -1,0 +1,15 @@
+"""PostSRSd: envelope senders of forwarded mail, so that SPF passes at the next host (SRS)."""
+
+from __future__ import annotations
+
+from operations.addresses import remote_targets
+from operations.configuration import Configuration, File, render
+from settings import Settings
+
+
+def configuration(mail: Settings) -> Configuration:
+    """Return PostSRSd's file; it runs where an alias leads to another host."""
+    if not remote_targets(mail):
+        return Configuration("postsrsd", [], runs=False)
+    content = render("postsrsd/postsrsd.j2", domains=mail.mail_domains)
+    return Configuration("postsrsd", [File("/etc/default/postsrsd", content)])
