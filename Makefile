@@ -11,7 +11,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help deploy plan dns fact password test acceptance acceptance-12 acceptance-13
-.PHONY: bench-deploy docs lock clean clean-all up
+.PHONY: bench-deploy bench-inbound docs lock clean clean-all up
 
 PYTHON ?= python3
 INVENTORY ?= inventories/docker.py
@@ -86,7 +86,10 @@ acceptance-12: ## the same on Debian 12 only (ARGS="--keep -k name" runs one tes
 acceptance-13: ## the same on Debian 13 only
 
 bench-deploy: $(VENV) ## what a deploy costs, beside installing the same packages by hand
-	@$(PY) -m acceptance.bench $(ARGS)
+	@$(PY) -m acceptance.bench deploy $(ARGS)
+
+bench-inbound: $(VENV) ## what verifying SPF, DKIM and DMARC of arriving mail costs
+	@$(PY) -m acceptance.bench inbound $(ARGS)
 
 docs: $(VENV) ## write docs/settings.md from the models
 	@$(PY) -m docs.generate $(ARGS)

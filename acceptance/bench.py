@@ -1,27 +1,35 @@
 """
-What a deploy costs (`make bench-deploy`): side by side with installing the same packages by hand.
+What a deploy costs (`make bench-deploy`), side by side with installing the same packages by hand,
+and what the verification of arriving mail costs (`make bench-inbound`).
 
 Ratios of figures from one run on one machine, never a test: machines differ, and so do days.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from acceptance import engine, targets
 from acceptance.conftest import inventory_data
-from acceptance.mailhost import HOSTNAME, ROOT
+from acceptance.mailhost import HOSTNAME, ROOT, data_arguments, message
+from acceptance.peer import Peer, start_peer
 from acceptance.progress import say
+from acceptance.signatures import signing_domain
 from facts.system import SystemState
 from operations.packages import wanted
 from settings import Settings
 
 APT = "apt-get update -qq && apt-get install -y -qq --no-install-recommends"
+NETWORK = "mailhost-bench"
+MESSAGES, SESSIONS = 1000, 10
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -31,51 +39,121 @@ def seconds(action: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
-def start(name: str, release: int) -> targets.Target:
-    """Start a bare target without published services."""
-    return targets.start(name, release, ports={22: None}, hostname=HOSTNAME)
+@dataclass(frozen=True)
+class Bench:
+    """Two equal targets, one to be deployed and one for packages by hand and as a client."""
+
+    deployed: targets.Target
+    by_hand: targets.Target
+    world: Peer
+    inventory: Path
+
+    def install(self) -> None:
+        """Install by hand what a deploy of this inventory installs."""
+        mail = Settings.model_validate(inventory_data(self.deployed))
+        self.by_hand.exec("sh", "-c", f"{APT} {' '.join(wanted(mail, SystemState()))}")
+
+    def deploy(self, **data: object) -> None:
+        """Deploy by the CLI, as a user does."""
+        pyinfra = os.fspath(Path(sys.executable).with_name("pyinfra"))
+        command = [pyinfra, os.fspath(self.inventory), "deploy.py", "-y", *data_arguments(data)]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+    def memory(self) -> float:
+        """Return the anonymous memory of all processes of the target, in MB, by its cgroup."""
+        container = engine.ensure().containers.get(self.deployed.id)
+        stats = container.stats(stream=False)["memory_stats"]["stats"]
+        return float(stats.get("anon", stats.get("total_rss", 0))) / 1e6
+
+    def inbound(self) -> float:
+        """Return the seconds for MESSAGES signed messages to port 25, until the queue is empty."""
+        source = f"smtp-source -s {SESSIONS} -m {MESSAGES} -f someone@signer.example"
+        recipient = f"-t alice@example.test -F /root/message {self.deployed.address}:25"
+        arrived = 'until [ -z "$(ls /var/spool/postfix/incoming /var/spool/postfix/active | \
+            grep -v :)" ]; do :; done'
+
+        def deliver() -> None:
+            self.by_hand.exec("sh", "-c", f"{source} {recipient}")
+            self.deployed.exec("sh", "-c", arrived)
+
+        return seconds(deliver)
 
 
-def memory(target: targets.Target) -> float:
-    """Return the anonymous memory of all processes of a target, in MB, as its cgroup counts it."""
-    stats = engine.ensure().containers.get(target.id).stats(stream=False)["memory_stats"]["stats"]
-    return float(stats.get("anon", stats.get("total_rss", 0))) / 1e6
-
-
-def measure(release: int) -> None:
-    """Print the figures of one release."""
-    mail = Settings(mail_hostname=HOSTNAME, mail_domains=["example.test"])
-    packages = " ".join(wanted(mail, SystemState()))
-    by_hand, deployed = (start(f"mailhost-bench-{kind}-{release}", release) for kind in "ab")
+@contextmanager
+def bench(release: int) -> Iterator[Bench]:
+    """Two bare targets of a release and the rest of the world."""
+    world = start_peer(NETWORK)
+    started = [world.target]
     try:
+        for kind in "ab":
+            started.append(
+                targets.start(
+                    f"{NETWORK}-{kind}-{release}",
+                    release,
+                    hostname=HOSTNAME,
+                    network=NETWORK,
+                    dns=[world.address],
+                )
+            )
+        _, by_hand, deployed = started
         folder = ROOT / "build/acceptance"
         folder.mkdir(parents=True, exist_ok=True)
         inventory = folder / f"{deployed.name}.py"
-        host = (f"@docker/{deployed.name}", inventory_data(deployed))
-        inventory.write_text(f"mail = [{host!r}]\n")
+        inventory.write_text(
+            f"mail = [{(f'@docker/{deployed.name}', inventory_data(deployed))!r}]\n"
+        )
+        yield Bench(deployed, by_hand, world, inventory)
+    finally:
+        for target in started:
+            target.remove()
 
-        def deploy() -> None:
-            pyinfra = os.fspath(Path(sys.executable).with_name("pyinfra"))
-            command = [pyinfra, os.fspath(inventory), "deploy.py", "-y"]
-            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
-        apt = seconds(lambda: by_hand.exec("sh", "-c", f"{APT} {packages}"))
-        first, second = seconds(deploy), seconds(deploy)
+def measure_deploy(release: int) -> None:
+    """Print what a deploy of one release costs."""
+    with bench(release) as pair:
+        apt = seconds(pair.install)
+        first, second = seconds(pair.deploy), seconds(pair.deploy)
         print(f"Debian {release}")
         print(f"  apt-get update and install, by hand   {apt:6.1f} s")
         print(f"  first deploy                          {first:6.1f} s   {first / apt:.2f} x")
         print(f"  second run, 0 changes                 {second:6.1f} s   {second / apt:.2f} x")
-        print(f"  idle memory of the whole target       {memory(deployed):6.1f} MB")
-    finally:
-        for target in (by_hand, deployed):
-            target.remove()
+        print(f"  idle memory of the whole target       {pair.memory():6.1f} MB")
+
+
+def measure_inbound(release: int) -> None:
+    """Print what the verification of arriving mail costs on one release."""
+    with bench(release) as pair:
+        pair.install()
+        pair.world.name_address(pair.by_hand.address, "mx.signer.example")
+        sign = signing_domain(pair.world, "signer.example")
+        mail = message("bench", "someone@signer.example", "alice@example.test").as_bytes()
+        signed = sign(mail.replace(b"\n", b"\r\n")).replace(b"\r\n", b"\n")
+        pair.by_hand.exec("sh", "-c", "cat > /root/message", input=signed)
+        print(f"Debian {release}: {MESSAGES} messages with a DKIM signature, {SESSIONS} sessions")
+        took, memory = {}, {}
+        for mode in ("off", "mark"):
+            pair.deploy(mail_dmarc_inbound=mode)
+            memory[mode] = pair.memory()
+            pair.inbound()  # the first time fills caches
+            took[mode] = pair.inbound()
+            print(
+                f"  {mode:5} {MESSAGES / took[mode]:6.0f} messages/s   "
+                f"{took['off'] / took[mode]:.2f} x   idle memory {memory[mode]:.1f} MB"
+            )
+
+
+MEASURES = {"deploy": measure_deploy, "inbound": measure_inbound}
 
 
 def main() -> None:
     """Measure the releases named on the command line, or both."""
-    for release in [int(word) for word in sys.argv[1:]] or (13, 12):
+    parser = argparse.ArgumentParser(prog="python -m acceptance.bench", description=__doc__)
+    parser.add_argument("what", choices=MEASURES)
+    parser.add_argument("releases", nargs="*", type=int, help="12, 13 or both; both unless given")
+    options = parser.parse_args()
+    for release in options.releases or (13, 12):
         say(f"--> Measuring Debian {release}")
-        measure(release)
+        MEASURES[options.what](release)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ RELEASES = (13, 12)
 PARTS = {
     "deploy": ("deploy", "drift"),
     "interruption": ("interruption", "dns"),
-    "users": ("users", "facts", "relayhost", "import"),
+    "users": ("users", "facts", "relayhost", "import", "inbound"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 

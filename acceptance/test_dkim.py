@@ -8,19 +8,12 @@ from collections.abc import Callable
 from email import message_from_bytes
 from uuid import uuid4
 
-import dkim  # type: ignore[import-untyped]
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_der_public_key,
-)
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost, message
-from acceptance.signatures import outside, signatures, txt, unique, verified
+from acceptance.signatures import outside, signatures, signing_domain, txt, unique, verified
 from acceptance.wait import wait_until
 
 KEY = "/etc/dkimkeys/{}/default.private"
@@ -130,22 +123,7 @@ def test_a_foreign_from_is_not_signed(host: MailHost) -> None:
 @pytest.fixture(scope="module")
 def sign(host: MailHost) -> Callable[[bytes], bytes]:
     """Sign as another domain does, whose key the peer's BIND serves."""
-    key = rsa.generate_private_key(65537, 2048)
-    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    record = f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
-    pieces = " ".join(f'"{record[at : at + 200]}"' for at in range(0, len(record), 200))
-    host.peer.load_zone(
-        "signer.example",
-        "$ORIGIN signer.example.\n$TTL 60\n@ IN SOA ns hostmaster 1 7200 3600 1209600 60\n"
-        f"@ IN NS ns\nns IN A {host.peer.address}\n@ IN MX 10 ns\n"
-        f"key._domainkey IN TXT ( {pieces} )\n",
-    )
-
-    def signed(raw: bytes) -> bytes:
-        return bytes(dkim.sign(raw, b"key", b"signer.example", private)) + raw
-
-    return signed
+    return signing_domain(host.peer, "signer.example")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""What verifies arriving mail, and what forwards it: which parts run under which settings."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from facts.services import ServiceState
+from facts.system import SystemState
+from operations import opendmarc, packages, postfix, postsrsd
+from operations.configuration import activation
+from settings import Settings
+from tests.inventory import settings
+
+REMOTE = {"sales": ["alice", "friend@elsewhere.net"], "x": ["a=b+c@elsewhere.net"]}
+
+
+def postfix_file(mail: Settings, name: str) -> str | None:
+    files = postfix.configuration("13", mail, (5000, 5000)).files
+    return next(file.content for file in files if file.path.endswith(name))
+
+
+@pytest.mark.parametrize(
+    ("mode", "milters"),
+    [
+        ("off", "unix:opendkim/opendkim.sock"),
+        (
+            "mark",
+            "unix:opendkim/opendkim.sock, { unix:opendmarc/opendmarc.sock, default_action=accept }",
+        ),
+        ("enforce", "unix:opendkim/opendkim.sock, unix:opendmarc/opendmarc.sock"),
+    ],
+)
+def test_the_milters_of_port_25(mode: str, milters: str) -> None:
+    main = postfix_file(settings(mail_dmarc_inbound=mode), "main.cf") or ""
+    assert re.search(r"^inbound_milters = (.*)$", main, re.MULTILINE)[1] == milters  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("mode", "refuses"), [("mark", "false"), ("enforce", "true")])
+def test_mail_is_refused_where_that_is_enforced(mode: str, refuses: str) -> None:
+    main = opendmarc.configuration(settings(mail_dmarc_inbound=mode)).files[0].content or ""
+    assert re.findall(r"^RejectFailures +(\w+)$", main, re.MULTILINE) == [refuses]
+
+
+def test_nothing_is_installed_or_run_for_what_is_not_wanted() -> None:
+    mail = settings(mail_dmarc_inbound="off")
+    assert not {"opendmarc", "postsrsd"} & set(packages.wanted(mail, SystemState()))
+    assert not opendmarc.configuration(mail).runs
+    assert not postsrsd.configuration(mail).runs
+    assert postfix_file(mail, "forwards") is None
+    for name in ("main.cf", "master.cf"):
+        assert "forward.invalid" not in (postfix_file(mail, name) or "")
+
+
+def test_only_what_leads_to_other_hosts_takes_the_second_pass() -> None:
+    mail = settings(mail_aliases=REMOTE)
+    rows = dict(postfix.virtual_aliases(mail))
+    assert rows["sales@example.org"] == "alice@example.org, friend=elsewhere.net@forward.invalid"
+    assert rows["abuse@example.org"] == "postmaster@example.org"
+    assert "postsrsd" in packages.wanted(mail, SystemState())
+    assert "127.0.0.1:10026" in (postfix_file(mail, "master.cf") or "")
+
+
+def test_the_second_pass_finds_each_recipient_again() -> None:
+    table = postfix_file(settings(mail_aliases=REMOTE), "forwards") or ""
+    (pattern, replacement) = re.findall(r"^/(.+)/ (\S+)$", table, re.MULTILINE)[0]
+    for address in ("friend@elsewhere.net", "a=b+c@elsewhere.net"):
+        between = postfix._next_hop(settings(), address)
+        assert re.sub(pattern, replacement.replace("$", "\\"), between) == address
+
+
+def test_our_own_senders_stay_as_they_are() -> None:
+    (file,) = postsrsd.configuration(settings(mail_aliases=REMOTE)).files
+    lines = (file.content or "").splitlines()
+    assert "SRS_DOMAIN=example.org" in lines
+    assert "SRS_EXCLUDE_DOMAINS=second.org" in lines
+
+
+@pytest.mark.parametrize(("enabled", "active"), [(True, True), (False, True), (True, False)])
+def test_a_service_that_is_unwanted_is_stopped_for_good(enabled: bool, active: bool) -> None:
+    left = {"opendmarc": ServiceState("opendmarc.service", enabled, active, 1, "")}
+    assert activation(left, [], ["opendmarc", "postsrsd"]) == [
+        ("disable", "opendmarc", "opendmarc.service")
+    ]
+
+
+def test_a_service_that_is_stopped_already_is_left_alone() -> None:
+    left = {"opendmarc": ServiceState("opendmarc.service", False, False, 0, "start")}
+    assert activation(left, [], ["opendmarc", "postsrsd"]) == []
