@@ -82,6 +82,9 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
         "mail_domains": list(DOMAINS),
         "mail_ipv4": target.address,
         "mail_client_names": ["imap", "smtp"],
+        "mail_null_domains": ["null.test"],
+        "mail_caa_issuers": ["letsencrypt.org"],
+        "mail_name_servers": ["ns.world.test"],
         "mail_users": {user: {"password_hash": digest} for user, digest in HASHES.items()},
         "mail_aliases": {
             "root": ["alice"],
@@ -152,8 +155,9 @@ def first_run(bare_host: MailHost) -> mailhost.Run:
 def host(bare_host: MailHost, first_run: mailhost.Run) -> MailHost:
     """A deployed mail host, its DNS records served by the peer's BIND."""
     _, zones = bare_host.dns()
-    for domain, zone in zones.items():
-        bare_host.peer.load_zone(domain, zone)
+    for origin, zone in zones.items():
+        if not origin.endswith(".arpa"):  # the reverse zone would hide the peer's, which is larger
+            bare_host.peer.load_zone(origin, zone)
     return bare_host
 
 
