@@ -63,12 +63,15 @@ def inventory_data(domain: str, address: str, world: str) -> dict[str, object]:
     }
 
 
-def load_zones(host: MailHost) -> None:
-    """Serve the zones that the package writes for a host, its reverse name too."""
-    _, zones = host.dns()
-    for domain, zone in zones.items():
-        host.peer.load_zone(domain, zone)
-    host.peer.name_address(host.target.address, host.hostname)
+def load_zones(world: peer.Peer, *hosts: MailHost) -> None:
+    """Serve the zones that the package writes for the hosts; they share the reverse one."""
+    zones: dict[str, str] = {}
+    for host in hosts:
+        for origin, text in host.dns()[1].items():
+            pointers = "".join(line for line in text.splitlines(True) if " PTR " in line)
+            zones[origin] = zones[origin] + pointers if origin in zones else text
+    for origin, text in zones.items():
+        world.load_zone(origin, text)
 
 
 @contextmanager
@@ -132,6 +135,5 @@ def _deployed(prefix: str, by_domain: dict[str, targets.Target], world: peer.Pee
     both = written("both", *RELEASES)
     run = MailHost(0, alpha.target, world, both).deploy()
     assert run.code == 0, run.output
-    for host in hosts.values():
-        load_zones(host)
+    load_zones(world, alpha, beta)
     return Pair(alpha, beta, world, both)

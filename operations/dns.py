@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from itertools import chain
 
-import dns.name
 import dns.reversename
 
 from settings import Settings
 
 TTL = 3600
+AT_THE_PROVIDER = "At the provider of the address, not in your zone"
+
+# How mail programs find a mailbox by the address alone (RFC 6186, RFC 8314). Of two services for
+# one purpose the lower priority comes first: TLS from the start, and IMAP before POP3.
+_SERVICES = (
+    ("_submissions", 0, 465, "sending, in TLS"),
+    ("_submission", 5, 587, "sending, by STARTTLS"),
+    ("_imaps", 0, 993, "IMAP, in TLS"),
+    ("_imap", 5, 143, "IMAP, by STARTTLS"),
+    ("_pop3s", 10, 995, "POP3, in TLS"),
+    ("_pop3", 15, 110, "POP3, by STARTTLS"),
+)
 
 
 @dataclass(frozen=True)
@@ -22,12 +34,14 @@ class Record:
     + name: fully qualified, without the final dot
     + content: as a zone file has it, but a TXT record's text whole and without quotes
     + why: one line for the person who publishes it
+    + required: mail is lost, refused or forged without it; the others help or add safety
     """
 
     name: str
     type: str
     content: str
     why: str
+    required: bool = True
 
 
 def records(mail: Settings, keys: Mapping[str, str]) -> list[Record]:
@@ -36,38 +50,73 @@ def records(mail: Settings, keys: Mapping[str, str]) -> list[Record]:
 
     + keys: domain -> public key (base64 of the DER form), from the host's SigningKeys
     """
-    found = _host_records(mail)
+    return list(chain.from_iterable(grouped(mail, keys).values()))
+
+
+def grouped(mail: Settings, keys: Mapping[str, str]) -> dict[str, list[Record]]:
+    """Return heading -> records: the host, each domain, and what the address's provider sets."""
+    groups = {f"The host {mail.mail_hostname}": _host_records(mail)}
     for domain in mail.mail_domains:
-        found += _domain_records(mail, domain, keys.get(domain))
-    return found
+        groups[f"The mail domain {domain}"] = _domain_records(mail, domain, keys.get(domain))
+    for domain in mail.mail_null_domains:
+        groups[f"The domain {domain}, which has no mail"] = _null_domain_records(domain)
+    groups[AT_THE_PROVIDER] = [
+        _pointer(address, mail.mail_hostname) for address in _addresses(mail)
+    ]
+    return {heading: found for heading, found in groups.items() if found}
 
 
-def _addresses(mail: Settings, name: str, why: str) -> list[Record]:
-    found = []
-    if mail.mail_ipv4:
-        found.append(Record(name, "A", str(mail.mail_ipv4), why))
-    if mail.mail_ipv6:
-        found.append(Record(name, "AAAA", str(mail.mail_ipv6), why))
-    return found
+def _addresses(mail: Settings) -> list[IPv4Address | IPv6Address]:
+    return [address for address in (mail.mail_ipv4, mail.mail_ipv6) if address]
+
+
+def _address_records(mail: Settings, name: str, why: str, required: bool) -> list[Record]:
+    return [
+        Record(name, "A" if address.version == 4 else "AAAA", str(address), why, required)
+        for address in _addresses(mail)
+    ]
 
 
 def _host_records(mail: Settings) -> list[Record]:
     host = mail.mail_hostname
-    found = _addresses(mail, host, "the mail host; its PTR record has to lead back to this name")
-    for name in mail.names[1:]:
-        found += _addresses(mail, name, "a name that mail programs try by themselves")
-    found.append(
-        Record(host, "TXT", "v=spf1 a -all", "SPF of the HELO name: only the host itself uses it")
-    )
-    for address in (mail.mail_ipv4, mail.mail_ipv6):
-        if address:
-            found.append(_pointer(address, host))
+    why = "the mail host; the reverse name of the address has to lead back to this name"
+    found = [
+        *_address_records(mail, host, why, required=True),
+        Record(host, "TXT", "v=spf1 a -all", "SPF of the HELO name: only the host itself uses it"),
+        *_issuers(mail, host),
+    ]
+    for name in dict.fromkeys(mail.names):
+        if name != host:
+            found += _client_name_records(mail, name)
     return found
+
+
+def _client_name_records(mail: Settings, name: str) -> list[Record]:
+    why = "a name that mail programs try by themselves"
+    found = _address_records(mail, name, why, required=False)
+    if name not in mail.mail_domains:  # as one it has an SPF record, and two are an error
+        why = "SPF: this name sends nothing, so nobody can send as it"
+        found.append(Record(name, "TXT", "v=spf1 -all", why, required=False))
+    return found + _issuers(mail, name)
+
+
+def _issuers(mail: Settings, name: str) -> list[Record]:
+    """Return a host name's CAA records (RFC 8659); without an issuer any CA may issue."""
+    if not mail.mail_caa_issuers:
+        return []
+    contents = {
+        **{
+            f'0 issue "{issuer}"': "CAA: only a listed authority may issue the name's certificate"
+            for issuer in mail.mail_caa_issuers
+        },
+        '0 issuewild ";"': "CAA: nobody may issue a wildcard certificate below the name",
+    }
+    return [Record(name, "CAA", content, why, required=False) for content, why in contents.items()]
 
 
 def _pointer(address: IPv4Address | IPv6Address, host: str) -> Record:
     name = dns.reversename.from_address(str(address)).to_text(omit_final_dot=True)
-    why = 'set at the VPS provider ("reverse DNS"), not in your zone; without it mail is refused'
+    why = f'ask for {host} as "reverse DNS" of {address}; without it mail is refused'
     return Record(name, "PTR", f"{host}.", why)
 
 
@@ -91,7 +140,40 @@ def _domain_records(mail: Settings, domain: str, key: str | None) -> list[Record
                 "DKIM (RFC 6376): the key that our signatures are verified with",
             )
         )
-    return found
+    found.append(
+        Record(
+            f"_smtp._tls.{domain}",
+            "TXT",
+            f"v=TLSRPTv1; rua=mailto:postmaster@{domain}",
+            "TLS-RPT (RFC 8460): where others report that mail to us found no proper TLS",
+            required=False,
+        )
+    )
+    return found + [
+        Record(
+            f"{service}._tcp.{domain}",
+            "SRV",
+            f"{priority} 1 {port} {mail.mail_hostname}.",
+            f"mail programs find the server by the address: {what}",
+            required=False,
+        )
+        for service, priority, port, what in _SERVICES
+    ]
+
+
+def _null_domain_records(domain: str) -> list[Record]:
+    return [
+        Record(domain, "MX", "0 .", "null MX (RFC 7505): this domain receives no mail"),
+        Record(domain, "TXT", "v=spf1 -all", "SPF: this domain sends nothing"),
+        Record(f"_dmarc.{domain}", "TXT", "v=DMARC1; p=reject", "DMARC: what claims so is forged"),
+        Record(
+            f"*._domainkey.{domain}",
+            "TXT",
+            "v=DKIM1; p=",
+            "DKIM: every key that somebody may hold of this domain is revoked",
+            required=False,
+        ),
+    ]
 
 
 def dmarc(mail: Settings, domain: str) -> str:
@@ -101,40 +183,6 @@ def dmarc(mail: Settings, domain: str) -> str:
 
 
 def spf(mail: Settings) -> str:
-    """Return the SPF record of each mail domain (RFC 7208): two of the ten look-ups are used."""
-    addresses = []
-    if mail.mail_ipv4:
-        addresses.append(f"ip4:{mail.mail_ipv4}")
-    if mail.mail_ipv6:
-        addresses.append(f"ip6:{mail.mail_ipv6}")
+    """Return the SPF record of each mail domain (RFC 7208): one of the ten look-ups is used."""
+    addresses = [f"ip{address.version}:{address}" for address in _addresses(mail)]
     return " ".join(["v=spf1", "mx", *addresses, mail.mail_spf_all])
-
-
-def zone(domain: str, wanted: Iterable[Record], name_server: str) -> str:
-    """
-    Return those of the records that belong into a domain's zone, as a BIND zone file.
-
-    + name_server: for the SOA and NS records, which a file needs to be a zone; a DNS provider that
-      imports the file has its own
-    """
-    origin = dns.name.from_text(domain)
-    lines = [
-        f"$ORIGIN {domain}.",
-        f"$TTL {TTL}",
-        f"@ IN SOA {name_server}. hostmaster.{domain}. 1 7200 3600 1209600 {TTL}",
-        f"@ IN NS {name_server}.",
-    ]
-    for record in wanted:
-        name = dns.name.from_text(record.name)
-        if name.is_subdomain(origin):
-            relative = name.relativize(origin).to_text()
-            lines += [f"; {record.why}", f"{relative} IN {record.type} {zone_content(record)}"]
-    return "\n".join(lines) + "\n"
-
-
-def zone_content(record: Record) -> str:
-    """Return a record's content in zone-file form: TXT quoted, in strings of at most 255 bytes."""
-    if record.type != "TXT":
-        return record.content
-    pieces = [record.content[at : at + 255] for at in range(0, len(record.content), 255)]
-    return " ".join('"' + piece.replace('"', '\\"') + '"' for piece in pieces)

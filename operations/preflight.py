@@ -10,7 +10,7 @@ from pyinfra import host, logger
 from pyinfra.api import DeployError
 
 from facts.system import SystemState
-from operations import addresses, certificates, system
+from operations import addresses, certificates, dns, system
 from operations.local_files import read_login
 from settings import UNKNOWN, Settings, parse
 
@@ -59,6 +59,30 @@ def _problems_between_keys(mail: Settings) -> list[str]:
             read_login(mail.mail_relayhost_credentials)
         except ValueError as error:
             found.append(f"mail_relayhost_credentials: {error}")
+    return found + _dns_problems(mail)
+
+
+def _dns_problems(mail: Settings) -> list[str]:
+    found = []
+    for domain in mail.mail_null_domains:
+        if domain in mail.mail_domains:
+            found.append(
+                f"mail_null_domains: {domain} is in mail_domains as well; take it out of one of "
+                "the two"
+            )
+        elif domain in mail.names:
+            found.append(
+                f"mail_null_domains: {domain} is a name of the host; leave it out, its own records "
+                "say what may come from it"
+            )
+    # A name has room for 253 characters (RFC 1035), and some records' names are long.
+    some_keys = dict.fromkeys(mail.mail_domains, "some key")
+    longest = max((record.name for record in dns.records(mail, some_keys)), key=len)
+    if len(longest) > 253:
+        found.append(
+            f"mail_domains: {longest} has {len(longest)} characters, and DNS takes 253; use a "
+            "shorter domain or DKIM selector"
+        )
     return found
 
 

@@ -1,15 +1,16 @@
 """
-Print the DNS records to publish, and write them as zone files to build/dns/HOSTNAME/:
-`pyinfra inventories/prod.py tasks/dns.py` (`make dns`). Changes nothing on the host.
+Print the DNS records to publish, and write them to build/dns/HOSTNAME/, as zone files and as text
+for web forms: `pyinfra inventories/prod.py tasks/dns.py` (`make dns`). Changes nothing on the host.
 """
 
+import time
 from pathlib import Path
 
 from pyinfra import host
 from pyinfra.api.output import echo
 
 from facts.opendkim import SigningKeys
-from operations import dns
+from operations import dns, record_lists, zones
 from operations.preflight import checked_settings
 
 mail = checked_settings()
@@ -19,14 +20,19 @@ keys = {
     for domain, selectors in found.items()
     if (key := selectors.get(mail.mail_dkim_selector)) and key["public_key"]
 }
+groups = dns.grouped(mail, keys)
 wanted = dns.records(mail, keys)
 
 folder = Path("build/dns") / mail.mail_hostname
 folder.mkdir(parents=True, exist_ok=True)
-for domain in mail.mail_domains:
-    if domain not in keys:
-        echo(f"{domain}: no DKIM key on the host yet: run deploy.py, then this again", err=True)
-    (folder / f"{domain}.zone").write_text(dns.zone(domain, wanted, mail.mail_hostname))
-for record in wanted:
-    echo(f"{record.name}. {record.type} {record.content}\n    {record.why}", err=True)
-echo(f"\nThe same as BIND zones, for your DNS server: {folder}/", err=True)
+for outdated in folder.glob("*.zone"):
+    outdated.unlink()
+for origin, text in zones.zone_files(mail, wanted, serial=int(time.time())).items():
+    (folder / f"{origin}.zone").write_text(text)
+(folder / "records.txt").write_text(record_lists.provider_text(mail, groups))
+
+echo(record_lists.table(groups), err=True)
+echo(f"\nFor the web form of a DNS provider, field by field: {folder}/records.txt", err=True)
+echo(f"For a DNS server of your own, as BIND zones: {folder}/*.zone", err=True)
+for notice in record_lists.notices(mail, keys, wanted):
+    echo(f"\n{notice}", err=True)

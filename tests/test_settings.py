@@ -12,6 +12,7 @@ from operations.preflight import settings_and_problems, warnings
 from tests.inventory import HASH, data, settings
 
 SHA512 = {"password_hash": HASH}
+LONG_DOMAIN = f"{'a' * 57}.{'b' * 57}.{'c' * 57}.{'d' * 57}.org"
 
 
 def problems(**changes: Any) -> list[str]:
@@ -88,6 +89,26 @@ def test_keys_without_our_prefix_are_not_ours() -> None:
         ),
         ({"mail_tls": {"certs": "x"}}, "mail_tls.certs: there is no such key; did you mean cert?"),
         ({"mail_tls": {"cert": "x"}}, "mail_tls: cert and key are for files; add 'mode': 'files'"),
+        (
+            {"mail_null_domains": ["example.net", "second.org"]},
+            "mail_null_domains: second.org is in mail_domains as well; take it out of one of the "
+            "two",
+        ),
+        (
+            {"mail_null_domains": ["mail.example.org"]},
+            "mail_null_domains: mail.example.org is a name of the host; leave it out, its own "
+            "records say what may come from it",
+        ),
+        (
+            {"mail_null_domains": ["mx.example.org"], "mail_client_names": ["mx"]},
+            "mail_null_domains: mx.example.org is a name of the host; leave it out, its own "
+            "records say what may come from it",
+        ),
+        (
+            {"mail_domains": ["example.org", "second.org", LONG_DOMAIN]},
+            f"mail_domains: default._domainkey.{LONG_DOMAIN} has 254 characters, and DNS takes "
+            "253; use a shorter domain or DKIM selector",
+        ),
         (
             {"mail_relayhost_credentials": "/dev/null"},
             "mail_relayhost_credentials: there is no mail_relayhost; name the smarthost",
