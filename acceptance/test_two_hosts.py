@@ -31,7 +31,7 @@ def results(host: MailHost, raw: bytes) -> dict[str, str]:
     for field in message_from_bytes(raw).get_all("Authentication-Results", []):
         name, _, text = " ".join(str(field).split()).partition("; ")
         if name == host.hostname:
-            found.update(re.findall(r"(spf|dkim|dmarc)=(.*?)(?=; |$)", text))
+            found.update(re.findall(r"(spf|dkim|dmarc)=(.*?)(?=; (?:spf|dkim|dmarc)=|$)", text))
     return found
 
 
