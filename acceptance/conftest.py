@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from acceptance import peer, snapshots, targets
 from acceptance.mailhost import DOMAINS, HOSTNAME, PASSWORDS, ROOT, MailHost
+from acceptance.pair import Pair, two_hosts
 from acceptance.progress import only_one
 from tasks.password import sha512_crypt
 
@@ -192,6 +193,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove the run's snapshots, when all workers are through."""
     if session.config.getoption("numprocesses", None):
         snapshots.drop(session.config.option.testrunuid)
+
+
+@pytest.fixture(scope="session")
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    """Two deployed mail hosts, one of each release, that know each other by DNS only."""
+    if request.config.getoption("release"):
+        pytest.skip("needs both releases")
+    with two_hosts(f"{request.config.getoption('prefix')}-pair") as hosts:
+        yield hosts
 
 
 @pytest.fixture

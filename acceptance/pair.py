@@ -39,6 +39,7 @@ class Pair:
     beta: MailHost
     world: peer.Peer
     inventory: Path
+    zones: dict[str, str]  # as the package wrote them, by origin
 
     @property
     def hosts(self) -> tuple[MailHost, MailHost]:
@@ -63,7 +64,7 @@ def inventory_data(domain: str, address: str, world: str) -> dict[str, object]:
     }
 
 
-def load_zones(world: peer.Peer, *hosts: MailHost) -> None:
+def load_zones(world: peer.Peer, *hosts: MailHost) -> dict[str, str]:
     """Serve the zones that the package writes for the hosts; they share the reverse one."""
     zones: dict[str, str] = {}
     for host in hosts:
@@ -72,6 +73,7 @@ def load_zones(world: peer.Peer, *hosts: MailHost) -> None:
             zones[origin] = zones[origin] + pointers if origin in zones else text
     for origin, text in zones.items():
         world.load_zone(origin, text)
+    return zones
 
 
 @contextmanager
@@ -135,5 +137,4 @@ def _deployed(prefix: str, by_domain: dict[str, targets.Target], world: peer.Pee
     both = written("both", *RELEASES)
     run = MailHost(0, alpha.target, world, both).deploy()
     assert run.code == 0, run.output
-    load_zones(world, alpha, beta)
-    return Pair(alpha, beta, world, both)
+    return Pair(alpha, beta, world, both, load_zones(world, alpha, beta))

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import re
 import smtplib
-from collections.abc import Iterator
 from email import message_from_bytes
 
 import pytest
 
 from acceptance.mailhost import MailHost, message
-from acceptance.pair import Pair, two_hosts
+from acceptance.pair import Pair
 from acceptance.signatures import unique
 from acceptance.wait import wait_until
 
 pytestmark = pytest.mark.xdist_group("pair")
-
-
-@pytest.fixture(scope="module")
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    if request.config.getoption("release"):
-        pytest.skip("needs both releases")
-    with two_hosts(f"{request.config.getoption('prefix')}-pair") as hosts:
-        yield hosts
 
 
 def results(host: MailHost, raw: bytes) -> dict[str, str]:
