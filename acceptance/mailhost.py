@@ -75,6 +75,7 @@ class MailHost:
     peer: Peer
     inventory: Path
     kept: bool = False  # from an earlier run, deployed already
+    plain: bool = False  # the last run deployed the inventory as it is
     first_run: list[str] = field(default_factory=list)  # what the run on the bare target changed
     hostname: str = HOSTNAME
     domains: tuple[str, ...] = DOMAINS
@@ -104,6 +105,7 @@ class MailHost:
         operations: list[dict[str, Any]] = []
         if result.returncode == 0:
             operations = json.loads(result.stdout)["results"]["operations"]
+        self.plain = result.returncode == 0 and not data
         return Run(
             code=result.returncode,
             output=result.stdout + result.stderr,

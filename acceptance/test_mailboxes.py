@@ -165,7 +165,8 @@ def test_mail_lands_while_dovecot_is_stopped(host: MailHost) -> None:
 
 
 def test_only_mail_and_ssh_listen(host: MailHost) -> None:
-    reachable, inside = set(), set()
+    reachable: set[int] = set()
+    inside: set[int] = set()
     for line in host.run("ss", "-ltnH").splitlines():
         address, _, port = line.split()[3].rpartition(":")
         if address != "127.0.0.11":  # Docker's own resolver, on a port of its choice

@@ -46,9 +46,45 @@ def recipient(host: MailHost) -> tuple[int, bytes]:
         return int(code), text.split()[0]
 
 
-@pytest.fixture
+def test_an_archiving_that_was_cut_off_is_finished(host: MailHost) -> None:
+    folder = "/var/vmail/.retiring/archive:dora@example.test-20261124T030000Z/Maildir/cur"
+    host.run("sh", "-euc", f"mkdir -p {folder}; echo unfinished > {folder}/1")
+    assert len(host.must_deploy().changed) == 1
+    archive = "/var/vmail/.archive/dora@example.test-20261124T030000Z.tar.gz"
+    assert host.run("tar", "-xzOf", archive) == "unfinished\n"
+    assert host.run("ls", "/var/vmail/.retiring") == ""
+    assert host.must_deploy().changed == []
+    host.run("rm", "-r", "/var/vmail/.archive")
+
+
+def test_an_alias_comes_and_goes(changed_host: MailHost) -> None:
+    host = changed_host
+    host.must_deploy(mail_aliases={"root": ["alice"], "dora": ["bob"]})
+    assert recipient(host)[0] == 250
+    with host.smtp(465, "bob") as client:
+        client.mail(DORA)
+        assert client.rcpt("alice@example.test")[0] == 250
+    host.must_deploy()
+    assert recipient(host) == UNKNOWN
+
+
+def test_500_users_are_one_file(changed_host: MailHost) -> None:
+    host = changed_host
+    digest = sha512_crypt("many")
+    many = {f"user{number}": {"password_hash": digest} for number in range(500)}
+    data = with_dora(host, None)
+    host.must_deploy(mail_users={**data["mail_users"], **many})
+    assert host.run("sh", "-c", "doveadm user '*' | wc -l").strip() == "503"
+    host.passwords["user499@example.test"] = "many"
+    with host.imap("user499") as client:
+        assert client.select()[0] == "OK"
+    wait_until(lambda: "user499" not in host.run("doveadm", "who"), 5, "her session's end")
+    host.run("rm", "-r", "/var/vmail/example.test/user499")
+
+
+@pytest.fixture(scope="module")
 def without_dora(host: MailHost) -> Iterator[MailHost]:
-    """A host that dora is no user of, and neither is afterwards; her mail is purged."""
+    """A host that dora is no user of, and neither is after these tests; her mail is purged."""
     yield host
     host.must_deploy(**with_dora(host, PURGED))
 
@@ -117,39 +153,3 @@ def test_a_user_who_vanished_is_locked_out_and_the_mail_stays(without_dora: Mail
     assert recipient(host) == UNKNOWN
     host.must_deploy(**present(host))
     assert host.search("dora", "still here")
-
-
-def test_an_archiving_that_was_cut_off_is_finished(host: MailHost) -> None:
-    folder = "/var/vmail/.retiring/archive:dora@example.test-20261124T030000Z/Maildir/cur"
-    host.run("sh", "-euc", f"mkdir -p {folder}; echo unfinished > {folder}/1")
-    assert len(host.must_deploy().changed) == 1
-    archive = "/var/vmail/.archive/dora@example.test-20261124T030000Z.tar.gz"
-    assert host.run("tar", "-xzOf", archive) == "unfinished\n"
-    assert host.run("ls", "/var/vmail/.retiring") == ""
-    assert host.must_deploy().changed == []
-    host.run("rm", "-r", "/var/vmail/.archive")
-
-
-def test_an_alias_comes_and_goes(changed_host: MailHost) -> None:
-    host = changed_host
-    host.must_deploy(mail_aliases={"root": ["alice"], "dora": ["bob"]})
-    assert recipient(host)[0] == 250
-    with host.smtp(465, "bob") as client:
-        client.mail(DORA)
-        assert client.rcpt("alice@example.test")[0] == 250
-    host.must_deploy()
-    assert recipient(host) == UNKNOWN
-
-
-def test_500_users_are_one_file(changed_host: MailHost) -> None:
-    host = changed_host
-    digest = sha512_crypt("many")
-    many = {f"user{number}": {"password_hash": digest} for number in range(500)}
-    data = with_dora(host, None)
-    host.must_deploy(mail_users={**data["mail_users"], **many})
-    assert host.run("sh", "-c", "doveadm user '*' | wc -l").strip() == "503"
-    host.passwords["user499@example.test"] = "many"
-    with host.imap("user499") as client:
-        assert client.select()[0] == "OK"
-    wait_until(lambda: "user499" not in host.run("doveadm", "who"), 5, "her session's end")
-    host.run("rm", "-r", "/var/vmail/example.test/user499")
