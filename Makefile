@@ -10,7 +10,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help deploy plan dns fact password test acceptance acceptance-12 acceptance-13
+.PHONY: help deploy plan dns check fact password test acceptance acceptance-12 acceptance-13
 .PHONY: bench-deploy docs lock clean clean-all up
 
 PYTHON ?= python3
@@ -59,6 +59,9 @@ plan: up ## show what deploy would change, and change nothing
 
 dns: up ## print the DNS records to publish, and write them as zone files
 	@$(PYINFRA) tasks/dns.py -y $(ARGS)
+
+check: up ## look at DNS, ports, certificate, blocklists and host; a table, and build/check/
+	@$(PYINFRA) tasks/check.py -y $(ARGS)
 
 fact: up ## print one fact as JSON: make fact FACT=facts.postfix.Postconf
 	@$(if $(FACT),,echo "error: say which fact: make fact FACT=facts.postfix.Postconf" >&2; exit 1)
