@@ -10,7 +10,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help deploy plan dns fact password test acceptance acceptance-12 acceptance-13
+.PHONY: help deploy plan dns check score fact password test acceptance acceptance-12 acceptance-13
 .PHONY: bench-deploy bench-inbound docs lock clean clean-all up
 
 PYTHON ?= python3
@@ -59,6 +59,9 @@ plan: up ## show what deploy would change, and change nothing
 
 dns: up ## print the DNS records to publish, and write them as zone files
 	@$(PYINFRA) tasks/dns.py -y $(ARGS)
+
+check: up ## look at DNS, ports, certificate, blocklists and host; a table, and build/check/
+	@$(PYINFRA) tasks/check.py -y $(ARGS)
 
 fact: up ## print one fact as JSON: make fact FACT=facts.postfix.Postconf
 	@$(if $(FACT),,echo "error: say which fact: make fact FACT=facts.postfix.Postconf" >&2; exit 1)
@@ -122,6 +125,7 @@ $(VENV): requirements.lock
 			"or name one with PYTHON=…" >&2
 		exit 1
 	fi
+	if [ -L .venv ]; then echo "error: .venv is a link: remake what it leads to" >&2; exit 1; fi
 	echo "--> Python packages into .venv (once, some 15 s)"
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-input --require-hashes \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -68,14 +68,12 @@ def _chain_problems(
 ) -> list[str]:
     found = []
     certificate = chain[0]
-    covered = _names_of(certificate)
-    for name in names:
-        wildcard = f"*.{name.partition('.')[2]}"
-        if name not in covered and wildcard not in covered:
-            found.append(
-                f"mail_tls.cert: is for {', '.join(sorted(covered)) or 'no host name'}, "
-                f"not for {name}; get one that has this name too"
-            )
+    covered = names_of(certificate)
+    for name in uncovered(covered, names):
+        found.append(
+            f"mail_tls.cert: is for {', '.join(sorted(covered)) or 'no host name'}, "
+            f"not for {name}; get one that has this name too"
+        )
     if certificate.not_valid_after_utc < now:
         ended = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
         found.append(f"mail_tls.cert: ended on {ended}; renew it")
@@ -93,7 +91,17 @@ def _chain_problems(
     return found
 
 
-def _names_of(certificate: x509.Certificate) -> set[str]:
+def uncovered(covered: Collection[str], names: Sequence[str]) -> list[str]:
+    """Return those of the names that a certificate for the covered names does not hold for."""
+    return [
+        name
+        for name in names
+        if name not in covered and f"*.{name.partition('.')[2]}" not in covered
+    ]
+
+
+def names_of(certificate: x509.Certificate) -> set[str]:
+    """Return the host names that a certificate is for (RFC 6125: the common name is none)."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

@@ -1,0 +1,189 @@
+"""How the machine below the mail services is doing: clock, disk, memory, queue, ports, updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pyinfra.api import FactBase, StringCommand
+from pyinfra.api.exceptions import FactProcessError
+from typing_extensions import override
+
+from facts.data import FactData
+from facts.postfix import parse_queue
+from facts.shell import script
+
+
+@dataclass(frozen=True)
+class HealthState(FactData):
+    """
+    None where something could not be read, which never means that it is fine.
+
+    + clock: epoch seconds at the begin and at the end of the command
+    + clock_synchronised: a daemon has set the clock; None in a container, whose clock isn't its own
+    + memory, swap: bytes: total and available, or total and free
+    + disks: mount point asked for -> size, available (bytes), inodes, inodes_available
+    + queue: as the Queue fact has it
+    + listening: (address, port, process) of each listening TCP socket
+    + failed_units: systemd units that failed, ours or not
+    + updates: packages that `apt-get upgrade` would replace, by the lists that are on the host
+    + lists_from: epoch seconds of those lists
+    + postfix: Postfix's version
+    + outbound: what came of the connection asked for: "open" and the server's greeting, or else
+      the reason; "" where none was asked for
+    """
+
+    clock: tuple[float, float] | None = None
+    clock_synchronised: bool | None = None
+    memory: tuple[int, int] | None = None
+    swap: tuple[int, int] | None = None
+    disks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    queue: Mapping[str, Mapping[str, int]] | None = None
+    listening: tuple[tuple[str, int, str], ...] | None = None
+    failed_units: tuple[str, ...] | None = None
+    updates: tuple[str, ...] | None = None
+    lists_from: float | None = None
+    postfix: str = ""
+    outbound: str = ""
+
+
+# The connection is made while the rest is read: it is the pipe's other end. bash has /dev/tcp, and
+# every Debian has bash. On port 465 the server does not speak first.
+_SCRIPT = r"""
+export LC_ALL=C
+attempt() {
+  [ -n "$1" ] || return 0
+  timeout 4 bash -c 'exec 3<>"/dev/tcp/$0/$1" || exit 1
+    [ "$1" = 465 ] || IFS= read -r -t 3 greeting <&3
+    echo "open ${greeting%?}"' "$1" "$2" 2>&1
+  [ $? != 124 ] || echo "no answer in 4 seconds"
+}
+observe() {
+  echo "clock=$(date +%s.%N)"
+  if systemd-detect-virt --quiet --container; then
+    echo container=yes
+  else
+    timedatectl show -p NTPSynchronized
+  fi
+  sed -n 's/^\(MemTotal\|MemAvailable\|SwapTotal\|SwapFree\): *\([0-9]*\) kB/\1=\2/p' /proc/meminfo
+  for folder in / /var; do
+    echo "disk=$folder $(df --output=size,avail,itotal,iavail -B1 $folder | tail -n 1)"
+  done
+  if units=$(systemctl list-units --state=failed --no-legend --plain); then
+    echo units=read
+    echo "$units" | sed -n 's/^\([^ ][^ ]*\).*/failed=\1/p'
+  fi
+  if sockets=$(ss -ltnpH); then
+    echo sockets=read
+    echo "$sockets" | awk '{ print "listening=" $4 " " $6 }'
+  fi
+  if ls /var/lib/apt/lists/*Packages* >/dev/null &&
+      upgrade=$(timeout 8 apt-get -s -qq -o Debug::NoLocking=1 upgrade); then
+    stat -c 'lists=%Y' /var/lib/apt/lists /var/lib/apt/lists/partial
+    echo "$upgrade" | sed -n 's/^Inst \([^ ]*\).*/update=\1/p'
+  fi
+  if queue=$(postqueue -j); then
+    echo "queue=$(date +%s)"
+    echo "$queue" | sed -n 's/^{/message={/p'
+  fi
+  echo "postfix=$(postconf -h mail_version)"
+} 2>/dev/null </dev/null
+attempt "$1" "$2" | { observe; sed 's/^/outbound=/'; echo "clock=$(date +%s.%N)"; }
+"""
+
+
+def parse_health(output: list[str]) -> HealthState:
+    """Parse the key=value lines of the Health fact's command."""
+    values: dict[str, list[str]] = {}
+    for line in output:
+        key, equals, value = line.partition("=")
+        if not equals:
+            raise FactProcessError(f"expected key=value: {line!r}")
+        values.setdefault(key, []).append(value)
+    try:
+        return _state(values)
+    except (ValueError, IndexError) as error:
+        raise FactProcessError(f"the host's health has another form: {error}") from error
+
+
+def _state(values: Mapping[str, Sequence[str]]) -> HealthState:
+    def many(key: str, where: str) -> tuple[str, ...] | None:
+        return tuple(values.get(key, ())) if where in values else None
+
+    clock = values.get("clock", ())
+    synchronised = values.get("NTPSynchronized", [""])[0]
+    listening = many("listening", "sockets")
+    return HealthState(
+        clock=(float(clock[0]), float(clock[-1])) if clock else None,
+        clock_synchronised={"yes": True, "no": False}.get(synchronised),
+        memory=_pair(values, "MemTotal", "MemAvailable"),
+        swap=_pair(values, "SwapTotal", "SwapFree"),
+        disks=dict(_disk(line) for line in values.get("disk", ())),
+        queue=parse_queue([values["queue"][0], *values.get("message", ())])
+        if "queue" in values
+        else None,
+        listening=None if listening is None else tuple(_socket(line) for line in listening),
+        failed_units=many("failed", "units"),
+        updates=many("update", "lists"),
+        lists_from=max(map(float, values["lists"])) if "lists" in values else None,
+        postfix=values.get("postfix", [""])[0],
+        outbound=_attempt(values.get("outbound", [""])[0]),
+    )
+
+
+def _attempt(line: str) -> str:
+    """Return what bash says of a connection without its own words ahead of the reason."""
+    return line.strip() if line.startswith("open") else line.rpartition(": ")[2]
+
+
+def _pair(values: Mapping[str, Sequence[str]], *keys: str) -> tuple[int, int] | None:
+    if any(key not in values for key in keys):
+        return None
+    first, second = (int(values[key][0]) * 1024 for key in keys)
+    return first, second
+
+
+def _disk(line: str) -> tuple[str, dict[str, int]]:
+    folder, *numbers = line.split()
+    # "-": a file system that makes inodes as it needs them (btrfs)
+    size, available, inodes, inodes_available = (
+        0 if number == "-" else int(number) for number in numbers
+    )
+    return folder, {
+        "size": size,
+        "available": available,
+        "inodes": inodes,
+        "inodes_available": inodes_available,
+    }
+
+
+def _socket(line: str) -> tuple[str, int, str]:
+    """Parse ss(8)'s `127.0.0.53%lo:53 users:(("systemd-resolve",pid=1,fd=2))`."""
+    local, _, users = line.partition(" ")
+    address, _, port = local.rpartition(":")
+    address = address.partition("%")[0].strip("[]")
+    process = users.split('"')[1] if '"' in users else ""
+    return ("::" if address == "*" else address), int(port), process
+
+
+class Health(FactBase[HealthState]):
+    """
+    Returns how the machine is doing, from date(1), df(1), ss(8), apt-get(8), postqueue(1) and
+    others, and whether it can connect to a server (at most 4 seconds):
+
+    .. code:: python
+
+        HealthState(disks={"/": {"size": 21003583488, "available": 17179869184, …}}, …,
+                    outbound="open 220 mx.example.net ESMTP")
+    """
+
+    default = HealthState
+
+    @override
+    def command(self, outbound: str | None = None) -> StringCommand:
+        server, _, port = (outbound or "").rpartition(":")
+        return script(_SCRIPT, server, port)
+
+    @override
+    def process(self, output: list[str]) -> HealthState:
+        return parse_health(output)

@@ -1,0 +1,86 @@
+"""Is an address of the host on a DNS blocklist (RFC 5782)?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv4Network, ip_address
+
+from settings import Settings
+from tasks.checks.finding import Finding, Severity, Status
+from tasks.checks.lookups import Answer, Lookups
+
+#: What means "listed". 127.255.255.x refuses the query (too many, or by a public resolver), and
+#: other networks are a list's way to say that it has closed down.
+_FIRST, _LAST = IPv4Address("127.0.0.2"), IPv4Address("127.0.0.11")
+_REFUSALS = IPv4Network("127.255.255.0/24")
+
+
+def findings(mail: Settings, lookups: Lookups) -> list[Finding]:
+    """net.blocklist: for each address one finding, and one more for the lists that don't answer."""
+    found = []
+    for address in (mail.mail_ipv4, mail.mail_ipv6):
+        if address and mail.mail_blocklists:
+            names = {each: question(str(address), each) for each in mail.mail_blocklists}
+            with ThreadPoolExecutor(len(names)) as threads:
+                asked = threads.map(lambda name: lookups.ask(name, "A"), names.values())
+                answers = dict(zip(names, asked, strict=True))
+            found += judge(str(address), answers)
+    return found
+
+
+def question(address: str, blocklist: str) -> str:
+    """Return the name that says whether a list has an address (RFC 5782, 2.1 and 2.4)."""
+    reverse = ip_address(address).reverse_pointer
+    return f"{reverse.removesuffix('.in-addr.arpa').removesuffix('.ip6.arpa')}.{blocklist}"
+
+
+def judge(address: str, answers: Mapping[str, Answer]) -> list[Finding]:
+    """
+    Judge what the lists say of an address.
+
+    + answers: list -> its answer
+    """
+    said = {name: listing(answer) for name, answer in answers.items()}
+    listed = [f"{name} ({codes})" for name, (status, codes) in said.items() if status == "listed"]
+    clean = [name for name, (status, _) in said.items() if status == "clean"]
+    silent: dict[str, list[str]] = {}
+    for name, (status, why) in said.items():
+        if status == "unknown":
+            silent.setdefault(why, []).append(name)
+    found = []
+    if listed or clean:
+        seen = f"on {', '.join(listed)}" if listed else f"not on {', '.join(clean)}"
+        found.append(_finding(address, Status.FAILED if listed else Status.OK, seen))
+    if silent:
+        reasons = (f"{', '.join(names)}: {why}" for why, names in silent.items())
+        found.append(_finding(address, Status.UNKNOWN, "; ".join(reasons)))
+    return found
+
+
+def _finding(address: str, status: Status, seen: str) -> Finding:
+    remedy = "find out why (its site says), stop the cause, then ask for removal there"
+    return Finding(
+        "net.blocklist",
+        address,
+        Severity.REQUIRED,
+        status,
+        seen,
+        "on no blocklist",
+        remedy if status == Status.FAILED else "",
+    )
+
+
+def listing(answer: Answer) -> tuple[str, str]:
+    """Return "listed", "clean" or "unknown", and the return codes or the reason."""
+    if answer.error:
+        return "unknown", answer.error
+    codes = [IPv4Address(record) for record in answer.records]
+    listed = [str(code) for code in codes if _FIRST <= code <= _LAST]
+    if listed:
+        return "listed", ", ".join(listed)
+    if any(code in _REFUSALS for code in codes):
+        return "unknown", "it refuses the query: ask it by a resolver of your own"
+    if codes:
+        return "unknown", f"it answers {', '.join(map(str, codes))}, which is no listing"
+    return "clean", ""

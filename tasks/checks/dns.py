@@ -1,0 +1,235 @@
+"""Checks of where names and addresses lead: A, AAAA, MX, PTR, and the records of several names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from operations.dns import Record, records
+from settings import Settings
+from tasks.checks import policies
+from tasks.checks.finding import Finding, Severity, Status
+from tasks.checks.judging import RIGHT, Verdict, combined, finding, right, unsure, verdict, wrong
+from tasks.checks.lookups import Answer, Lookups, content
+
+Check = Callable[[], list[Finding]]
+
+
+def checks(mail: Settings, lookups: Lookups) -> list[Check]:
+    """Return every check of DNS that needs no key of the host; each may run in its own thread."""
+    wanted = records(mail, {})
+    found: list[Check] = [
+        partial(addresses, mail, lookups),
+        partial(client_names, mail, wanted, lookups),
+        partial(authorities, mail, wanted, lookups),
+    ]
+    for record in wanted:
+        if record.type == "PTR":
+            found.append(partial(pointer, mail, record, lookups))
+        elif (record.name, record.type) == (mail.mail_hostname, "TXT"):
+            found.append(partial(policies.helo_spf, mail, record, lookups))
+    for domain in mail.mail_domains:
+        found += [
+            partial(exchanger, mail, domain, lookups),
+            partial(policies.spf, mail, domain, lookups),
+            partial(policies.dmarc, mail, domain, lookups),
+            partial(policies.tls_reports, domain, wanted, lookups),
+            partial(services, domain, wanted, lookups),
+        ]
+    found += [partial(null_domain, domain, wanted, lookups) for domain in mail.mail_null_domains]
+    return found
+
+
+def key_checks(mail: Settings, keys: Mapping[str, str], lookups: Lookups) -> list[Check]:
+    """
+    Return every check of DNS that needs the host's DKIM keys.
+
+    + keys: domain -> public key, as operations/dns.py takes them
+    """
+    return [
+        partial(check, *arguments)
+        for domain in mail.mail_domains
+        for check, arguments in (
+            (policies.dkim, (mail, domain, keys, lookups)),
+            (policies.alignment, (domain, keys, lookups)),
+        )
+    ]
+
+
+# ---- addresses --------------------------------------------------------------------------------
+def addresses(mail: Settings, lookups: Lookups) -> list[Finding]:
+    """dns.a: the host's name has the host's addresses, and no others."""
+    if not mail.mail_ipv4 and not mail.mail_ipv6:
+        found = ", ".join(sorted(lookups.addresses(mail.mail_hostname))) or "nothing"
+        wanted = "mail_ipv4 or mail_ipv6 in the inventory, to compare with"
+        said = Verdict(Status.UNKNOWN, seen=found)
+        return [finding("dns.a", mail.mail_hostname, Severity.REQUIRED, wanted, said)]
+    return [
+        _address(mail.mail_hostname, "A", str(mail.mail_ipv4 or ""), lookups),
+        _address(mail.mail_hostname, "AAAA", str(mail.mail_ipv6 or ""), lookups),
+    ]
+
+
+def _address(name: str, type: str, address: str, lookups: Lookups) -> Finding:
+    def judge(answer: Answer) -> Verdict:
+        if not address and answer.records:
+            key = "mail_ipv4" if type == "A" else "mail_ipv6"
+            return wrong(f"remove it, or set {key} in the inventory", Severity.RECOMMENDED)
+        if not address or answer.records == (address,):
+            return RIGHT
+        if address in answer.records:
+            return wrong("remove the other addresses", Severity.RECOMMENDED)
+        return wrong(f"publish {name}. {type} {address}")
+
+    view = lookups.everywhere(name, type)
+    said = verdict(view, judge)
+    return finding("dns.a", view, Severity.REQUIRED, address or "nothing", said)
+
+
+def pointer(mail: Settings, record: Record, lookups: Lookups) -> list[Finding]:
+    """dns.ptr: an address leads to the host's name, and the name back (forward-confirmed)."""
+    address = str(mail.mail_ipv4 if record.name.endswith("in-addr.arpa") else mail.mail_ipv6)
+    remedy = f"have the provider set the reverse DNS of {address} to {mail.mail_hostname}"
+
+    def judge(answer: Answer) -> Verdict:
+        names = [name.rstrip(".") for name in answer.records]
+        if mail.mail_hostname in names[:1] and len(names) == 1:
+            if lookups.addresses(mail.mail_hostname) >= {address}:
+                return right(f"{mail.mail_hostname}, which leads back to {address}")
+            return unsure(f"{mail.mail_hostname}, whose own address is not right (dns.a)")
+        confirmed = any(address in lookups.addresses(name) for name in names)
+        return wrong(remedy, Severity.RECOMMENDED if confirmed else None)
+
+    said = verdict(lookups.everywhere(record.name, "PTR"), judge)
+    return [finding("dns.ptr", f"{address} PTR", Severity.REQUIRED, record.content, said)]
+
+
+# ---- MX ---------------------------------------------------------------------------------------
+def exchanger(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
+    """dns.mx, dns.mx_cname: mail to a domain comes here, by a name that is no alias."""
+    ours = {str(address) for address in (mail.mail_ipv4, mail.mail_ipv6) if address}
+    view = lookups.everywhere(domain, "MX")
+
+    def leads_here(answer: Answer) -> Verdict:
+        if not answer.records:
+            return wrong(f"publish {domain}. MX 10 {mail.mail_hostname}.")
+        first = _targets(answer)[0]
+        if first == mail.mail_hostname or (first and ours & lookups.addresses(first)):
+            return RIGHT
+        return wrong(f"let the first MX be {mail.mail_hostname}.")
+
+    def is_no_alias(answer: Answer) -> Verdict:
+        targets = [target for target in _targets(answer) if target]
+        if not targets:
+            return unsure("there is no MX record (dns.mx)")
+        seen = [(target, lookups.everywhere(target, "A")) for target in targets]
+        for target, found in seen:
+            if alias := next((each.alias for each in found.answers if each.alias), ""):
+                remedy = f"name {alias} in the MX record itself (RFC 5321, 5.1)"
+                return wrong(remedy, seen=f"{target} is an alias of {alias}")
+        if unseen := next((found for _, found in seen if not found.answers), None):
+            return unsure(unseen.error)
+        return right("no alias")
+
+    wanted = f"10 {mail.mail_hostname}."
+    return [
+        finding("dns.mx", view, Severity.REQUIRED, wanted, verdict(view, leads_here)),
+        finding(
+            "dns.mx_cname",
+            f"{domain} MX",
+            Severity.RECOMMENDED,
+            "names with addresses of their own",
+            verdict(view, is_no_alias),
+        ),
+    ]
+
+
+def _targets(answer: Answer) -> list[str]:
+    """The hosts of MX records, the preferred one first; "" for a null MX."""
+    pairs = [record.split() for record in answer.records]
+    return [name.rstrip(".") for _, name in sorted(pairs, key=lambda pair: int(pair[0]))]
+
+
+# ---- records of several names -------------------------------------------------------------------
+def client_names(mail: Settings, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
+    """dns.client_names: the names that mail programs try lead to the host."""
+    names = set(mail.names) - {mail.mail_hostname}
+    ours = [
+        record
+        for record in wanted
+        if record.name in names
+        and (record.type in ("A", "AAAA") or (record.type == "TXT" and _is_only(mail, record)))
+    ]
+    remedy = f"publish them, or an alias (CNAME) of {mail.mail_hostname}."
+    accepted = mail.mail_hostname
+    return _several("dns.client_names", "client names", ours, lookups, remedy, accepted)
+
+
+def _is_only(mail: Settings, record: Record) -> bool:
+    """Whether a name is nothing but a client's name: a mail domain's own TXT records are others."""
+    return record.name not in (*mail.mail_domains, *mail.mail_null_domains)
+
+
+def authorities(mail: Settings, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
+    """dns.caa: only the certification authorities of the settings may issue (RFC 8659)."""
+    ours = [record for record in wanted if record.type == "CAA"]
+    return _several("dns.caa", "CAA", ours, lookups, "publish exactly these CAA records")
+
+
+def services(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
+    """dns.srv: mail programs find the server by a domain alone (RFC 6186)."""
+    ours = [
+        record
+        for record in wanted
+        if record.type == "SRV" and record.name.split(".", 2)[2] == domain
+    ]
+    return _several("dns.srv", f"{domain} SRV", ours, lookups, "publish them as `make dns` says")
+
+
+def null_domain(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
+    """dns.null: a domain without mail says so."""
+    names = (domain, f"_dmarc.{domain}", f"*._domainkey.{domain}")
+    ours = [record for record in wanted if record.name in names and record.type in ("MX", "TXT")]
+    return _several("dns.null", domain, ours, lookups, "publish them as `make dns` says")
+
+
+def _several(
+    id: str,
+    subject: str,
+    wanted: Sequence[Record],
+    lookups: Lookups,
+    remedy: str,
+    alias: str = "",
+) -> list[Finding]:
+    """
+    Return one finding for records that each have to be exactly as wanted; none for no records.
+
+    + alias: an alias of this name will do as well
+    """
+    contents: dict[tuple[str, str], set[str]] = {}
+    for record in wanted:
+        kind = (record.name, record.type)
+        contents.setdefault(kind, set()).add(content(record.type, record.content))
+    said = []
+    for (name, type), each in contents.items():
+        view = lookups.everywhere(name, type)
+        found = verdict(view, partial(_judge_set, type, each, alias))
+        said.append((str(view), ", ".join(sorted(each)), found))
+    return [combined(id, subject, Severity.RECOMMENDED, said, remedy)] if said else []
+
+
+def _judge_set(type: str, wanted: set[str], alias: str, answer: Answer) -> Verdict:
+    published = set(answer.records)
+    if type == "TXT":  # others, like a search engine's proof of ownership, may be there
+        kinds = {_kind(text) for text in wanted}
+        published = {text for text in published if _kind(text) in kinds}
+    if type == "SRV":  # priority and weight are the owner's to choose
+        wanted, published = ({each.split(" ", 2)[2] for each in one} for one in (wanted, published))
+    return (
+        RIGHT if published == wanted or (alias and answer.alias == alias) else wrong("publish it")
+    )
+
+
+def _kind(text: str) -> str:
+    """The version that a TXT record begins with: "v=spf1", "v=DMARC1"."""
+    return text.replace(";", " ").partition(" ")[0].lower()

@@ -1,0 +1,184 @@
+"""Checks of the machine below the mail services, by the Health and Services facts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+from facts.health import HealthState
+from facts.services import SERVICES, ServiceState
+from settings import Settings
+from tasks.checks.finding import Finding, Severity
+from tasks.checks.judging import plain, unknown
+
+MIB, GIB = 2**20, 2**30
+HOUR = 3600
+#: Packages that the outside talks to, or that do its TLS.
+MAIL_PACKAGES = ("postfix", "dovecot", "opendkim", "libssl", "openssl", "openssh", "postsrsd")
+OLD_LISTS = 14 * 24 * HOUR
+
+UNREAD = "the host did not say"
+
+
+def inactive(services: Mapping[str, ServiceState]) -> list[str]:
+    """Return our services that don't run."""
+    names = [service.name for service in SERVICES]
+    return [name for name in names if name not in services or not services[name].active]
+
+
+def findings(
+    mail: Settings,
+    health: HealthState,
+    services: Mapping[str, ServiceState],
+    read: tuple[float, float],
+) -> list[Finding]:
+    """
+    Judge the host's facts.
+
+    + read: epoch seconds of this machine, before and after the Health fact was read
+    """
+    return [
+        units(services, health.failed_units),
+        clock(health, read),
+        *disks(health, mail.mail_message_size_limit),
+        memory(health),
+        queue(health, "postfix" in inactive(services)),
+        updates(health, read[1]),
+        postfix_support(health),
+    ]
+
+
+def units(services: Mapping[str, ServiceState], failed_units: Collection[str] | None) -> Finding:
+    """host.units: our services run and start at boot, and no other unit failed."""
+    stopped = inactive(services)
+    not_enabled = [name for name, state in services.items() if not state.enabled]
+    ours = {state.unit for state in services.values()}
+    others = [unit for unit in failed_units or () if unit not in ours]
+    seen = [
+        *(f"{name} does not run" for name in stopped),
+        *(f"{name} does not start at boot" for name in not_enabled),
+        *(f"{unit} failed" for unit in others),
+    ]
+    units_to_see = [services[name].unit if name in services else name for name in stopped] + others
+    remedy = f"see `journalctl -u {units_to_see[0]}` on the host" if units_to_see else ""
+    if stopped or not_enabled:
+        start = "run deploy.py, which starts and enables them"
+        remedy = f"{start}; {remedy}" if remedy else start
+    severity = Severity.RECOMMENDED if seen and not stopped else Severity.REQUIRED
+    shown = "; ".join(seen) or ", ".join(services)
+    wanted = "all services run, and start at boot"
+    return plain("host.units", "services", severity, bool(seen), shown, wanted, remedy)
+
+
+def offset(clock: tuple[float, float], read: tuple[float, float]) -> float:
+    """
+    Return by how many seconds the host's clock is ahead of ours, at least.
+
+    + clock: the host's time at the begin and at the end of the fact's command
+    + read: ours before and after it; the time that the way takes is not the clock's fault
+    """
+    most, least = clock[0] - read[0], clock[1] - read[1]
+    return least if least > 0 else most if most < 0 else 0.0
+
+
+def clock(health: HealthState, read: tuple[float, float]) -> Finding:
+    """host.clock: it is right, and kept right: signatures and certificates go by it."""
+    id, wanted = "host.clock", "right to 5 seconds, and kept so by a daemon"
+    if health.clock is None:
+        return unknown(id, "clock", Severity.REQUIRED, UNREAD, wanted)
+    ahead = offset(health.clock, read)
+    if abs(ahead) > 5:
+        severity = Severity.REQUIRED if abs(ahead) > 60 else Severity.RECOMMENDED
+        seen = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
+        remedy = "see `timedatectl` on the host, and on this machine"
+        return plain(id, "clock", severity, True, seen, wanted, remedy)
+    if health.clock_synchronised is False:
+        remedy = "see `timedatectl` on the host; UDP port 123 has to be open outwards"
+        seen = "right, but no daemon keeps it so"
+        return plain(id, "clock", Severity.RECOMMENDED, True, seen, wanted, remedy)
+    return plain(id, "clock", Severity.REQUIRED, False, "as this machine's", wanted, "")
+
+
+def disks(health: HealthState, message_size: int) -> list[Finding]:
+    """
+    host.disk: room for mail, on / and on /var where that is another file system.
+
+    + message_size: of the largest message; Postfix takes no mail without 1.5 times that
+    """
+    id, wanted = "host.disk", "a tenth or 5 GiB free, and a tenth of the inodes"
+    if not health.disks:
+        return [unknown(id, "/", Severity.REQUIRED, UNREAD, wanted)]
+    found = []
+    sizes = set()
+    for folder, disk in health.disks.items():
+        size, free = disk["size"], disk["available"]
+        inodes, free_inodes = disk["inodes"], disk["inodes_available"]
+        if (size, inodes) in sizes:
+            continue
+        sizes.add((size, inodes))
+        full = free < 1.5 * message_size or free_inodes * 100 < inodes
+        short = (free * 10 < size and free < 5 * GIB) or free_inodes * 10 < inodes
+        severity = Severity.RECOMMENDED if short and not full else Severity.REQUIRED
+        share = 100 * free_inodes // inodes if inodes else 100
+        seen = f"{free / GIB:.1f} of {size / GIB:.1f} GiB and {share} % of the inodes free"
+        remedy = f"free some: `du -xh --max-depth=3 {folder} | sort -h` shows what takes it"
+        found.append(plain(id, folder, severity, full or short, seen, wanted, remedy))
+    return found
+
+
+def memory(health: HealthState) -> Finding:
+    """host.memory: enough is available, and swap is not all in use."""
+    id, wanted = "host.memory", "64 MiB available, and a tenth of the swap"
+    if health.memory is None or health.swap is None:
+        return unknown(id, "memory", Severity.RECOMMENDED, UNREAD, wanted)
+    (total, available), (swap, free) = health.memory, health.swap
+    short = available < 64 * MIB or free * 10 < swap
+    seen = f"{available // MIB} of {total // MIB} MiB available"
+    seen += f", {free // MIB} of {swap // MIB} MiB of swap free" if swap else ", no swap"
+    remedy = "see `ps aux --sort=-rss | head` for what takes it, or take a larger machine"
+    return plain(id, "memory", Severity.RECOMMENDED, short, seen, wanted, remedy)
+
+
+def queue(health: HealthState, postfix_stopped: bool) -> Finding:
+    """host.queue: mail goes out; some always waits for a host that is down, but not for long."""
+    id, wanted = "host.queue", "at most 500 messages, none waiting for more than 4 hours"
+    if health.queue is None or postfix_stopped:
+        why = "postfix not running (host.units)" if postfix_stopped else UNREAD
+        return unknown(id, "queue", Severity.RECOMMENDED, why, wanted)
+    queues = {name: each for name, each in health.queue.items() if each["count"]}
+    waiting = [each for name, each in queues.items() if name != "hold"]
+    oldest = max((each["oldest_age"] for each in waiting), default=0)
+    counts = ", ".join(f"{each['count']} {name}" for name, each in queues.items())
+    seen = f"{counts}; the oldest for {oldest / HOUR:.1f} hours" if counts else "empty"
+    many = sum(each["count"] for each in waiting) > 500
+    bad = many or oldest > 4 * HOUR or "corrupt" in queues
+    remedy = "`postqueue -p` on the host says why each message waits"
+    return plain(id, "queue", Severity.RECOMMENDED, bad, seen, wanted, remedy)
+
+
+def updates(health: HealthState, now: float) -> Finding:
+    """host.updates: no update of what faces the outside waits, by the lists that apt has."""
+    id, wanted = "host.updates", "no update of a mail package or of OpenSSL waits"
+    if health.updates is None or health.lists_from is None:
+        return unknown(id, "packages", Severity.RECOMMENDED, "no package lists", wanted)
+    if now - health.lists_from > OLD_LISTS:
+        since = datetime.fromtimestamp(health.lists_from, UTC)
+        why = f"the package lists are of {since:%Y-%m-%d}: run `apt-get update` on the host"
+        return unknown(id, "packages", Severity.RECOMMENDED, why, wanted)
+    ours = [name for name in health.updates if name.startswith(MAIL_PACKAGES)]
+    seen = f"{len(health.updates)} updates wait" if health.updates else "none waits"
+    seen += f", among them {', '.join(ours)}" if ours else ""
+    remedy = "run `apt-get upgrade` on the host"
+    return plain(id, "packages", Severity.RECOMMENDED, bool(ours), seen, wanted, remedy)
+
+
+def postfix_support(health: HealthState) -> Finding:
+    """host.postfix_support: Postfix's authors maintain four releases; Debian 12's is too old."""
+    id, wanted = "host.postfix_support", "a Postfix that its authors maintain"
+    if not health.postfix:
+        return unknown(id, "Postfix", Severity.INFO, UNREAD, wanted)
+    seen = f"Postfix {health.postfix}"
+    if health.postfix.startswith("3.7."):
+        # No failure: nothing is wrong with the host, and Debian mends what is a danger.
+        seen += ": its authors' updates have ended, those of Debian LTS go on until mid-2028"
+    return plain(id, "Postfix", Severity.INFO, False, seen, wanted, "")

@@ -1,0 +1,268 @@
+"""
+Asking DNS: the resolver, and directly each authoritative server of a zone.
+
+Bounded: a server is asked twice for two seconds, one that has never answered isn't asked again, and
+after the deadline nobody is. Safe to use from many threads; what was asked once is remembered.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdata
+import dns.rdatatype
+import dns.resolver
+
+TRIES = 2
+SECONDS = 2.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What one server said of one name and type.
+
+    + records: their contents as `content` has them, sorted; none where there is no such record
+    + alias: the name that a CNAME leads to, "" where there is none
+    + error: why there is no answer; "" where the server answered, be it "no such name"
+    """
+
+    records: tuple[str, ...] = ()
+    alias: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One address of an authoritative name server."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.address})"
+
+
+@dataclass(frozen=True)
+class Zone:
+    """
+    A zone and the servers that answer for it.
+
+    + name: "" where no zone was found above a name
+    + servers: those that answer with authority
+    + problems: what is wrong with the others, one line each
+    + error: why nothing is known of the zone; "" where something is
+    """
+
+    name: str = ""
+    servers: tuple[Server, ...] = ()
+    problems: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the world sees of one name and type: each authoritative server, and the resolver."""
+
+    name: str
+    type: str
+    zone: Zone
+    at: dict[Server, Answer]
+    resolver: Answer
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """The different answers; the resolver's where no authoritative server can be asked."""
+        if not self.zone.name and not self.zone.error:
+            return ()  # a name in no zone: it is the zone that is missing
+        told = dict.fromkeys(answer for answer in self.at.values() if not answer.error)
+        return tuple(told) or (() if self.resolver.error else (self.resolver,))
+
+    @property
+    def error(self) -> str:
+        """Why there is no answer at all."""
+        if not self.zone.name and not self.zone.error:
+            return "its domain has no name servers"
+        return self.resolver.error or self.zone.error
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.type}"
+
+
+def content(type: str, text: str) -> str:
+    """Return a record's content in one form: a TXT record's text whole, others in lower case."""
+    return text if type == "TXT" else dns.rdata.from_text("IN", type, text).to_text().lower()
+
+
+def _content(rdata: dns.rdata.Rdata) -> str:
+    strings = getattr(rdata, "strings", None)
+    if strings is None:
+        return rdata.to_text().lower()
+    return b"".join(strings).decode("utf-8", "backslashreplace")
+
+
+def system_resolvers() -> list[str]:
+    """Return the addresses of this machine's resolvers."""
+    try:
+        return [str(server) for server in dns.resolver.Resolver().nameservers]
+    except dns.exception.DNSException:
+        return []
+
+
+class Lookups:
+    """
+    + resolvers: their addresses; the next is asked where one doesn't answer
+    + seconds: after these nobody is asked any more
+    + port: of all servers
+    """
+
+    def __init__(self, resolvers: Sequence[str], seconds: float, port: int = 53) -> None:
+        self.resolvers = tuple(resolvers)
+        self.views: dict[tuple[str, str], View] = {}
+        self._deadline = time.monotonic() + seconds
+        self._port = port
+        self._answered: set[str] = set()
+        self._silent: set[str] = set()
+        self._memory: dict[object, object] = {}
+        self._locks: dict[object, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def ask(self, name: str, type: str) -> Answer:
+        """Return what the resolver says."""
+        return self._once(("resolver", name, type), lambda: self._ask_resolvers(name, type))
+
+    def addresses(self, name: str) -> set[str]:
+        """Return the IPv4 and IPv6 addresses of a name, as the resolver says."""
+        return {*self.ask(name, "A").records, *self.ask(name, "AAAA").records}
+
+    def everywhere(self, name: str, type: str) -> View:
+        """Return what each authoritative server of the name's zone says, and the resolver."""
+        view = self._once(("view", name, type), lambda: self._view(name, type))
+        self.views[name, type] = view
+        return view
+
+    def zone(self, name: str) -> Zone:
+        """Return the zone that a name is in, found by the resolver (RFC 1034, 4.2.1)."""
+        labels = name.split(".")
+        for start in range(len(labels) - 1):  # a top-level domain is nobody's own zone
+            candidate = ".".join(labels[start:])
+            answer = self.ask(candidate, "NS")
+            if answer.error:
+                return Zone(error=answer.error)
+            if answer.records and not answer.alias:
+                servers = [server.rstrip(".") for server in answer.records]
+                return self._once(("zone", candidate), partial(self._zone, candidate, servers))
+        return Zone()
+
+    # ---- one question -------------------------------------------------------------------------
+    def _once(self, key: object, work: Callable[[], T]) -> T:
+        """Do each work once, also when several threads want it at the same time."""
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            if key not in self._memory:
+                self._memory[key] = work()
+            return self._memory[key]  # type: ignore[return-value]
+
+    def _ask_resolvers(self, name: str, type: str) -> Answer:
+        answer = Answer(error="this machine has no resolver")
+        for address in self.resolvers:
+            answer, _ = self._query(address, name, type, recursive=True)
+            if not answer.error:
+                break
+        return answer
+
+    def _query(
+        self, address: str, name: str, type: str, recursive: bool = False
+    ) -> tuple[Answer, bool]:
+        """Return a server's answer, and whether it has authority for it."""
+        query = dns.message.make_query(name, type, use_edns=0, payload=1232)
+        if not recursive:
+            query.flags &= ~dns.flags.RD
+        problem = "does not answer"
+        for _ in range(TRIES):
+            left = self._deadline - time.monotonic()
+            with self._lock:
+                if address in self._silent or left <= 0:
+                    break
+            try:
+                reply, _ = dns.query.udp_with_fallback(
+                    query, address, min(SECONDS, left), self._port, ignore_unexpected=True
+                )
+            except dns.exception.Timeout:
+                continue
+            except (OSError, EOFError, dns.exception.DNSException) as error:
+                problem = f"can't be asked: {error}"
+                break
+            with self._lock:
+                self._answered.add(address)
+            return _answer(reply, name, type, address), bool(reply.flags & dns.flags.AA)
+        with self._lock:
+            if address not in self._answered:
+                self._silent.add(address)
+        who = "resolver" if recursive else "name server"
+        return Answer(error=f"the {who} {address} {problem}"), False
+
+    # ---- the authoritative servers --------------------------------------------------------------
+    def _view(self, name: str, type: str) -> View:
+        zone = self.zone(name)
+        at = {}
+        for server in zone.servers:
+            answer, _ = self._query(server.address, name, type)
+            if answer.alias and not answer.records and not answer.error:
+                # The alias leads out of the zone, whose server knows no more.
+                answer = Answer(self.ask(answer.alias, type).records, answer.alias)
+            at[server] = answer
+        return View(name, type, zone, at, self.ask(name, type))
+
+    def _zone(self, name: str, servers: Sequence[str]) -> Zone:
+        problems, found = [], []
+        for server in servers:
+            addresses = sorted(self.addresses(server))
+            found += [Server(server, address) for address in addresses]
+            if not addresses:
+                problems.append(f"{server} has no address")
+        with ThreadPoolExecutor(max(1, len(found))) as threads:
+            said = list(threads.map(lambda server: self._probe(server, name), found))
+        pairs = list(zip(found, said, strict=True))
+        problems += [f"{server} {problem}" for server, problem in pairs if problem]
+        return Zone(
+            name, tuple(server for server, problem in pairs if problem == ""), tuple(problems)
+        )
+
+    def _probe(self, server: Server, zone: str) -> str | None:
+        """Return what is wrong with a server of a zone, None where this machine can't know."""
+        answer, authoritative = self._query(server.address, zone, "SOA")
+        if "can't be asked" in answer.error and ":" in server.address:
+            return None  # no IPv6 here
+        if answer.error:
+            return answer.error.partition(f"{server.address} ")[2]
+        return "" if authoritative and answer.records else "does not know the zone"
+
+
+def _answer(reply: dns.message.Message, name: str, type: str, address: str) -> Answer:
+    if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        said = dns.rcode.to_text(reply.rcode())
+        return Answer(error=f"the server {address} answers {said} for {name} {type}")
+    try:
+        if not isinstance(reply, dns.message.QueryMessage):
+            raise dns.message.NotQueryResponse
+        chain = reply.resolve_chaining()
+    except dns.exception.DNSException as error:
+        return Answer(error=f"the server {address} answers nonsense for {name} {type}: {error}")
+    alias = "" if not chain.cnames else chain.canonical_name.to_text(omit_final_dot=True).lower()
+    records = () if chain.answer is None else tuple(sorted(_content(one) for one in chain.answer))
+    return Answer(records, alias)

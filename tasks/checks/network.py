@@ -1,0 +1,70 @@
+"""Checks of the host's way out, and of what it lets in, by the Health fact."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from facts.health import HealthState
+from settings import Settings
+from tasks.checks.finding import Finding, Severity
+from tasks.checks.host import UNREAD
+from tasks.checks.judging import plain, unknown
+from tasks.checks.tls import PORTS
+
+#: Open to the outside beside the mail services: SSH, whatever port its daemon is on.
+SSH, SSH_DAEMON = 22, "sshd"
+#: A web server beside the mail is nothing unusual.
+WEB_PORTS = frozenset({80, 443})
+
+
+def target(mail: Settings) -> str:
+    """Return host:port of what the host has to be able to connect to."""
+    return mail.mail_relayhost or mail.mail_check_outbound
+
+
+def findings(mail: Settings, health: HealthState) -> list[Finding]:
+    """Return the findings on the host's network."""
+    return [outbound(mail, health), listening(health)]
+
+
+def outbound(mail: Settings, health: HealthState) -> Finding:
+    """net.outbound: port 25 is open outwards, or the smarthost can be reached."""
+    id, subject = "net.outbound", f"{target(mail)} from the host"
+    wanted = "a connection, and a greeting"
+    if not health.outbound:
+        return unknown(id, subject, Severity.REQUIRED, UNREAD, wanted)
+    state, _, greeting = health.outbound.partition(" ")
+    if state != "open":
+        seen, failed = health.outbound, True
+    elif greeting.startswith("220") or subject.startswith(f"{_name(mail)}:465 "):
+        seen, failed = greeting or "open", False  # on 465 the server does not speak first
+    else:
+        seen, failed = f"open, but it says {greeting or 'nothing'}", True
+    remedy = "ask the provider to open port 25 outwards, or send by a smarthost (mail_relayhost)"
+    if mail.mail_relayhost:
+        remedy = "see whether the smarthost runs, and whether the provider lets its port out"
+    if "not known" in seen or "resolution" in seen:
+        remedy = "see /etc/resolv.conf on the host: it can't look the name up"
+    return plain(id, subject, Severity.REQUIRED, failed, seen, wanted, remedy)
+
+
+def _name(mail: Settings) -> str:
+    return target(mail).rpartition(":")[0]
+
+
+def listening(health: HealthState) -> Finding:
+    """host.listening: no other port than those of mail and SSH is open on a public address."""
+    id, subject = "host.listening", "public TCP ports"
+    wanted = f"{', '.join(map(str, sorted({SSH, *PORTS})))} only"
+    if health.listening is None:
+        return unknown(id, subject, Severity.RECOMMENDED, UNREAD, wanted)
+    public = {
+        port: process
+        for address, port, process in health.listening
+        if not ip_address(address).is_loopback and process != SSH_DAEMON
+    }
+    others = {port: process for port, process in public.items() if port not in {SSH, *PORTS}}
+    seen = ", ".join(f"{port} {others[port]}".strip() for port in sorted(others))
+    severity = Severity.INFO if others.keys() <= WEB_PORTS and others else Severity.RECOMMENDED
+    remedy = "stop it, bind it to 127.0.0.1, or keep it out by the firewall"
+    return plain(id, subject, severity, bool(others), seen or "no others", wanted, remedy)

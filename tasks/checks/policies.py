@@ -1,0 +1,231 @@
+"""Checks of what a domain says about its mail in TXT records: SPF, DKIM, DMARC, TLS reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from operations import dns
+from operations.dns import Record
+from settings import Settings
+from tasks.checks import spf as spf_records
+from tasks.checks.finding import Finding, Severity
+from tasks.checks.judging import RIGHT, Verdict, finding, right, unsure, verdict, wrong
+from tasks.checks.lookups import Answer, Lookups
+from tasks.checks.spf import Evaluation
+
+
+class _OurNames:
+    """The resolver, but for the host's own A, AAAA and MX: whether those are right is not SPF's."""
+
+    def __init__(self, mail: Settings, lookups: Lookups) -> None:
+        self._lookups = lookups
+        self._known = {(domain, "MX"): f"10 {mail.mail_hostname}." for domain in mail.mail_domains}
+        if mail.mail_ipv4:
+            self._known[mail.mail_hostname, "A"] = str(mail.mail_ipv4)
+        if mail.mail_ipv6:
+            self._known[mail.mail_hostname, "AAAA"] = str(mail.mail_ipv6)
+
+    def ask(self, name: str, type: str) -> Answer:
+        known = self._known.get((name, type))
+        return Answer((known,)) if known else self._lookups.ask(name, type)
+
+
+def _evaluations(mail: Settings, record: str, domain: str, lookups: Lookups) -> list[Evaluation]:
+    """Evaluate an SPF record for each of the host's addresses, or any where none is known."""
+    addresses = [str(each) for each in (mail.mail_ipv4, mail.mail_ipv6) if each] or ["192.0.2.1"]
+    names = _OurNames(mail, lookups)
+    return [spf_records.evaluate(record, domain, address, names) for address in addresses]
+
+
+# ---- SPF --------------------------------------------------------------------------------------
+def spf(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
+    """dns.spf, dns.spf_lookups, dns.spf_all: one record, that the host passes, within limits."""
+    view = lookups.everywhere(domain, "TXT")
+    subject, wanted = f"{domain} SPF", dns.spf(mail)
+    evaluated = partial(_evaluations, mail, domain=domain, lookups=lookups)
+
+    def passes(answer: Answer) -> Verdict:
+        return _judge_spf(mail, answer, wanted, partial(evaluated))
+
+    def few_lookups(answer: Answer) -> Verdict:
+        record = _only_record(answer)
+        if record is None:
+            return unsure("there is not exactly one SPF record (dns.spf)")
+        evaluation = evaluated(record)[0]
+        seen = f"{evaluation.lookups} of {spf_records.LIMIT} look-ups"
+        if evaluation.lookups > spf_records.LIMIT:
+            remedy = "name addresses (ip4:, ip6:) in place of includes: receivers stop at 10"
+            return wrong(remedy, seen=seen)
+        return unsure(evaluation.unanswered[0]) if evaluation.unanswered else right(seen)
+
+    def does_not_let_all_in(answer: Answer) -> Verdict:
+        record = _only_record(answer)
+        if record is None:
+            return unsure("there is not exactly one SPF record (dns.spf)")
+        end = spf_records.ends_with(record)
+        if end == "+":
+            return wrong(f"end it with {mail.mail_spf_all}: +all lets the whole world send")
+        redirected = any(term.name == "redirect" for term in spf_records.terms(record))
+        if end in ("~", "-") or f"{end}all" == mail.mail_spf_all or (not end and redirected):
+            return right(f"{end}all" if end else "ends elsewhere (redirect)")
+        return wrong(f"end it with {mail.mail_spf_all}", Severity.RECOMMENDED)
+
+    checks = (
+        ("dns.spf", wanted, passes),
+        ("dns.spf_lookups", f"at most {spf_records.LIMIT} look-ups", few_lookups),
+        ("dns.spf_all", mail.mail_spf_all, does_not_let_all_in),
+    )
+    return [
+        finding(id, subject, Severity.REQUIRED, right_one, verdict(view, judge))
+        for id, right_one, judge in checks
+    ]
+
+
+def _only_record(answer: Answer) -> str | None:
+    found = spf_records.records(answer.records)
+    return found[0] if len(found) == 1 else None
+
+
+def _judge_spf(
+    mail: Settings, answer: Answer, wanted: str, evaluated: partial[list[Evaluation]]
+) -> Verdict:
+    """Judge the SPF record of a name that the host sends as."""
+    found = spf_records.records(answer.records)
+    seen = ", ".join(found) or "no SPF record"
+    if len(found) != 1:
+        merge = f"keep one: {len(found)} SPF records count as none (RFC 7208, 4.5)"
+        return wrong(merge if found else f"publish TXT {wanted}", seen=seen)
+    if found[0] == wanted:
+        return right(seen)
+    for evaluation in evaluated(found[0]):
+        if evaluation.errors and evaluation.lookups <= spf_records.LIMIT:
+            return wrong(f"mend it: {evaluation.errors[0]}", seen=seen)
+        if evaluation.result != "pass" and (mail.mail_ipv4 or mail.mail_ipv6):
+            if evaluation.unanswered:
+                return unsure(evaluation.unanswered[0])
+            remedy = f"publish TXT {wanted}: the host gets {evaluation.result!r} by this one"
+            return wrong(remedy, seen=seen)
+    return right(seen)
+
+
+def helo_spf(mail: Settings, record: Record, lookups: Lookups) -> list[Finding]:
+    """dns.helo_spf: the host's own name, which bounces are judged by, has an SPF record."""
+    name, wanted = record.name, record.content
+
+    def judge(answer: Answer) -> Verdict:
+        if answer.alias:
+            return unsure(f"the name is an alias of {answer.alias} (dns.mx_cname)")
+        evaluated = partial(_evaluations, mail, domain=name, lookups=lookups)
+        said = _judge_spf(mail, answer, wanted, evaluated)
+        # Without one nothing is refused; by one that fails, mail is.
+        missing = not spf_records.records(answer.records)
+        return (
+            Verdict(said.status, said.remedy, Severity.RECOMMENDED, said.seen) if missing else said
+        )
+
+    said = verdict(lookups.everywhere(name, "TXT"), judge)
+    return [finding("dns.helo_spf", f"{name} SPF", Severity.REQUIRED, wanted, said)]
+
+
+# ---- DKIM -------------------------------------------------------------------------------------
+def dkim(mail: Settings, domain: str, keys: Mapping[str, str], lookups: Lookups) -> list[Finding]:
+    """dns.dkim: what is published is the key that the host signs with."""
+    name = f"{mail.mail_dkim_selector}._domainkey.{domain}"
+    key = keys.get(domain)
+    contents = (each.content for each in dns.records(mail, keys) if each.name == name)
+    wanted = next(contents, "the host's key")
+
+    def judge(answer: Answer) -> Verdict:
+        if key is None:
+            return unsure("the host has no key for this domain (dns.dmarc_alignment)")
+        if len(answer.records) != 1:
+            few = f"publish it: {name}. TXT, as `make dns` prints it"
+            return wrong(few if not answer.records else "keep one record: the host's key")
+        return _judge_key(tags(answer.records[0]), key)
+
+    said = verdict(lookups.everywhere(name, "TXT"), judge)
+    return [finding("dns.dkim", f"{name} TXT", Severity.REQUIRED, wanted, said)]
+
+
+def _judge_key(published: Mapping[str, str], key: str) -> Verdict:
+    """Judge a DKIM record (RFC 6376, 3.6.1) by the host's public key."""
+    if published.get("p", "").replace(" ", "") != key:
+        return wrong("publish the host's own key: `make dns` prints it")
+    for tag, allowed in (("v", {"DKIM1"}), ("k", {"rsa"}), ("s", {"*", "email"})):
+        if tag in published and not allowed & set(published[tag].split(":")):
+            return wrong(f"leave out {tag}={published[tag]}, or write {tag}={min(allowed)}")
+    if "h" in published and "sha256" not in published["h"].split(":"):
+        return wrong("write h=sha256: the host signs with it")
+    if "y" in published.get("t", "").split(":"):
+        return wrong(
+            "leave out t=y: with it the signature counts for nothing", Severity.RECOMMENDED
+        )
+    return RIGHT
+
+
+# ---- DMARC ------------------------------------------------------------------------------------
+def dmarc(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
+    """dns.dmarc: one record, valid, with the policy of the settings (RFC 9989)."""
+    wanted = dns.dmarc(mail, domain)
+
+    def judge(answer: Answer) -> Verdict:
+        found = [text for text in answer.records if text.lower().startswith("v=dmarc1")]
+        if len(found) != 1:
+            return wrong(
+                "keep one DMARC record" if found else f"publish _dmarc.{domain}. TXT {wanted}"
+            )
+        policy = tags(found[0]).get("p", "").lower()
+        if policy not in ("none", "quarantine", "reject"):
+            return wrong(f"write p={mail.mail_dmarc_policy}: a record without a policy is ignored")
+        if policy != mail.mail_dmarc_policy:
+            remedy = f"write p={mail.mail_dmarc_policy}, or set mail_dmarc_policy to {policy}"
+            return wrong(remedy, Severity.RECOMMENDED)
+        return RIGHT
+
+    said = verdict(lookups.everywhere(f"_dmarc.{domain}", "TXT"), judge)
+    return [finding("dns.dmarc", f"_dmarc.{domain} TXT", Severity.REQUIRED, wanted, said)]
+
+
+def alignment(domain: str, keys: Mapping[str, str], lookups: Lookups) -> list[Finding]:
+    """
+    dns.dmarc_alignment: signature and envelope are of the domain that a message claims.
+
+    Users send as addresses of their domain only, From and envelope alike, so SPF aligns whatever
+    `aspf` says; the signature does where the host has a key of that very domain.
+    """
+
+    def judge(answer: Answer) -> Verdict:
+        if domain not in keys:
+            return wrong("run deploy.py: mail of this domain is not signed by a key of its own")
+        if not any(text.lower().startswith("v=dmarc1") for text in answer.records):
+            return unsure("there is no DMARC record (dns.dmarc)")
+        return right(f"d={domain}, envelope from {domain}")
+
+    said = verdict(lookups.everywhere(f"_dmarc.{domain}", "TXT"), judge)
+    wanted = f"signed as d={domain}, sent from addresses of {domain}"
+    return [finding("dns.dmarc_alignment", domain, Severity.REQUIRED, wanted, said)]
+
+
+# ---- TLS reports --------------------------------------------------------------------------------
+def tls_reports(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
+    """dns.tlsrpt: others may report where they found no proper TLS (RFC 8460)."""
+    name = f"_smtp._tls.{domain}"
+    ours = next((record.content for record in wanted if record.name == name), None)
+    if ours is None:
+        return []
+
+    def judge(answer: Answer) -> Verdict:
+        found = [text for text in answer.records if text.lower().startswith("v=tlsrptv1")]
+        if len(found) == 1 and tags(found[0]).get("rua"):
+            return RIGHT
+        return wrong("keep one record, with rua=" if found else f"publish {name}. TXT {ours}")
+
+    said = verdict(lookups.everywhere(name, "TXT"), judge)
+    return [finding("dns.tlsrpt", f"{name} TXT", Severity.RECOMMENDED, ours, said)]
+
+
+def tags(text: str) -> dict[str, str]:
+    """Parse "name=value; name=value" (RFC 6376, 3.2)."""
+    pairs = (part.partition("=") for part in text.split(";"))
+    return {name.strip().lower(): value.strip() for name, _, value in pairs if name.strip()}

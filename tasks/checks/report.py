@@ -1,0 +1,110 @@
+"""One host's findings as a table to read, as JSON, and as a page (HTML)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from tasks.checks.finding import Finding, Severity, Status
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).resolve().parents[2] / "templates"),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    autoescape=True,  # what was seen comes from DNS and from other hosts
+)
+_COLOURS = {Status.OK: 32, Status.UNKNOWN: 33, Status.FAILED: 31}
+_BY_SEVERITY = list(Severity)
+#: What is well is one line each; a DKIM key is much longer.
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Report:
+    """
+    + host: its mail_hostname
+    + time: when the checks began
+    """
+
+    host: str
+    time: datetime
+    findings: Sequence[Finding]
+
+    def of(self, status: Status) -> list[Finding]:
+        """Return the findings that ended so; of those that failed, the gravest first."""
+        found = [each for each in self.findings if each.status == status]
+        if status == Status.FAILED:
+            found.sort(key=lambda each: _BY_SEVERITY.index(each.severity))
+        return found
+
+    def summary(self) -> dict[str, int]:
+        """Return how many checks ended how."""
+        counts = {str(status): len(self.of(status)) for status in Status}
+        required = [one for one in self.of(Status.FAILED) if one.severity == Severity.REQUIRED]
+        return {"checks": len(self.findings), **counts, "failed_required": len(required)}
+
+    def headline(self) -> str:
+        """Return the summary as a sentence."""
+        counts = self.summary()
+        said = f"{counts['checks']} checks: {counts['ok']} ok"
+        if counts["failed"]:
+            said += f", {counts['failed']} failed ({counts['failed_required']} required)"
+        return f"{said}, {counts['unknown']} unknown" if counts["unknown"] else said
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return the report as what JSON can hold."""
+    return {
+        "host": report.host,
+        "time": report.time.isoformat(timespec="seconds"),
+        "summary": report.summary(),
+        "findings": [asdict(finding) for finding in report.findings],
+    }
+
+
+def as_html(report: Report) -> str:
+    """Return the report as one self-contained page."""
+    template = _TEMPLATES.get_template("check/report.html.j2")
+    return template.render(report=report, Status=Status, unknown=_by_reason(report))
+
+
+def as_table(report: Report, colour: bool) -> str:
+    """Return the report for a terminal: what needs a hand comes last, where the eye is."""
+    lines = [f"{report.host}, {report.time:%Y-%m-%d %H:%M} UTC", ""]
+    for finding in report.of(Status.OK):
+        lines.append(_line(Status.OK, finding.id, f"{finding.subject}: {finding.seen}", colour))
+    for reason, ids in _by_reason(report):
+        lines += [_line(Status.UNKNOWN, "", reason, colour), f"{'':10}{ids}"]
+    for finding in reversed(report.of(Status.FAILED)):
+        what = f"{finding.subject} ({finding.severity})"
+        lines += [
+            _line(Status.FAILED, finding.id, what, colour),
+            f"{'':10}seen    {finding.seen}",
+            f"{'':10}wanted  {finding.wanted}",
+            f"{'':10}remedy  {finding.remedy}",
+        ]
+    return "\n".join([*lines, "", report.headline()])
+
+
+def _line(status: Status, id: str, text: str, colour: bool) -> str:
+    word = f"{status:<8}"
+    if colour:
+        word = f"\033[{_COLOURS[status]}m{word}\033[0m"
+    what = f"{id:<20}  {text}" if id else text
+    if status == Status.OK and len(what) > WIDTH:
+        what = f"{what[: WIDTH - 1]}…"
+    return f"{word}  {what}"
+
+
+def _by_reason(report: Report) -> list[tuple[str, str]]:
+    """Return (reason, ids) of what is unknown: one silent resolver is one line, not thirty."""
+    ids: dict[str, dict[str, None]] = {}
+    for finding in report.of(Status.UNKNOWN):
+        ids.setdefault(f"{finding.seen}", {})[finding.id] = None
+    return [(reason, ", ".join(each)) for reason, each in ids.items()]

@@ -1,0 +1,228 @@
+"""Checks of what the services show from outside: open ports, and the certificate on each."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from cryptography import x509
+
+from operations.certificates import names_of, uncovered
+from settings import Settings
+from tasks.checks.finding import Finding, Severity
+from tasks.checks.judging import plain, unknown, unrepeated
+
+SECONDS = 5.0
+SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Port:
+    """
+    A service as its clients see it.
+
+    + service: as facts/services.py names it
+    + before_tls: what is said in the clear ahead of TLS: (our line, how the last line of the answer
+      begins); the greeting answers to nothing
+    + goodbye: ends the session in TLS
+    """
+
+    service: str
+    before_tls: tuple[tuple[bytes, bytes], ...] = ()
+    goodbye: bytes = b"QUIT"
+
+
+_SMTP = ((b"", b"220 "), (b"EHLO [127.0.0.1]", b"250 "), (b"STARTTLS", b"220 "))
+PORTS = {
+    25: Port("postfix", _SMTP),
+    110: Port("dovecot", ((b"", b"+OK"), (b"STLS", b"+OK"))),
+    143: Port("dovecot", ((b"", b"* OK"), (b"a STARTTLS", b"a OK")), b"b LOGOUT"),
+    465: Port("postfix"),
+    587: Port("postfix", _SMTP),
+    993: Port("dovecot", goodbye=b"b LOGOUT"),
+    995: Port("dovecot"),
+}
+
+
+@dataclass(frozen=True)
+class Served:
+    """
+    What one port showed.
+
+    + error: why there is no connection, "" where there is one
+    + dropped: the error is silence: something on the way throws the packets away
+    + no_tls: why there is no TLS, "" where there is
+    + certificate: the host's own
+    + untrusted: why this machine does not trust its chain, "" where it does
+    + version: of TLS, e.g. "TLSv1.3"
+    """
+
+    error: str = ""
+    dropped: bool = False
+    no_tls: str = ""
+    certificate: x509.Certificate | None = None
+    untrusted: str = ""
+    version: str = ""
+
+
+def look(port: int, address: str, at: int, chain: bool) -> Served:
+    """
+    Connect to a service as its clients do, and end the session properly.
+
+    + port: of the service, which says how TLS begins
+    + address, at: where it is reached: itself, or published elsewhere
+    + chain: whether this machine has to trust the certificate's chain; it can't say so without an
+      aborted handshake in the host's log where it does not
+    """
+    context = ssl.create_default_context()
+    context.check_hostname = False  # the names are judged below, all of them
+    why = ""
+    if chain:
+        served = _connect(PORTS[port], address, at, context)
+        if not (why := served.untrusted):
+            return served
+    context.verify_mode = ssl.CERT_NONE
+    return replace(_connect(PORTS[port], address, at, context), untrusted=why)
+
+
+def _connect(port: Port, address: str, at: int, context: ssl.SSLContext) -> Served:
+    try:
+        with socket.create_connection((address, at), SECONDS) as plain:
+            if refusal := _refusal(plain, port):
+                return Served(no_tls=refusal)
+            with context.wrap_socket(plain) as secured:
+                der, version = secured.getpeercert(binary_form=True), secured.version()
+                secured.sendall(port.goodbye + b"\r\n")
+                if not port.before_tls:
+                    secured.recv(4096)  # the greeting; who leaves ahead of it is logged as lost
+    except ssl.SSLCertVerificationError as error:
+        return Served(untrusted=error.verify_message)
+    except TimeoutError:
+        return Served(error=f"no answer in {SECONDS:g} seconds", dropped=True)
+    except ssl.SSLError as error:
+        return Served(no_tls=error.reason or str(error))
+    except OSError as error:
+        return Served(error=error.strerror or str(error))
+    if der is None:
+        return Served(no_tls="the server shows no certificate")
+    return Served(certificate=x509.load_der_x509_certificate(der), version=version or "")
+
+
+def _refusal(plain: socket.socket, port: Port) -> str:
+    """Lead a session up to TLS; return what the server says instead, "" where it agrees."""
+    # The server says nothing more before our first byte of TLS, so nothing of it is read here.
+    with plain.makefile("rb") as replies:
+        for command, expected in port.before_tls:
+            if command:
+                plain.sendall(command + b"\r\n")
+            line = replies.readline(4096)
+            while line[3:4] == b"-" and line[:3] == expected[:3]:
+                line = replies.readline(4096)
+            if not line.startswith(expected):
+                return line.decode(errors="replace").strip() or "the server hangs up"
+    return ""
+
+
+# ---- judging ----------------------------------------------------------------------------------
+def findings(
+    mail: Settings,
+    served: Mapping[int, Served],
+    inactive: Collection[str],
+    now: datetime,
+) -> list[Finding]:
+    """
+    Judge what the ports showed.
+
+    + inactive: services that don't run (host.units says so): their ports are not judged
+    """
+    judged = {port: one for port, one in served.items() if PORTS[port].service not in inactive}
+    return [reachable(judged, inactive), certificate(mail, judged, now), version(judged)]
+
+
+def reachable(served: Mapping[int, Served], inactive: Collection[str]) -> Finding:
+    """net.reachable: every port of the mail services can be connected to from here."""
+    subject, wanted = f"ports {_ports(served)}", "every port answers"
+    closed = {port: one for port, one in served.items() if one.error}
+    seen = _by_port({port: one.error for port, one in closed.items()}, served)
+    id, severity = "net.reachable", Severity.REQUIRED
+    if not served:
+        down = f"{', '.join(sorted(inactive))} not running (host.units)"
+        return unknown(id, "ports", severity, down, wanted)
+    if list(closed) == [25] and closed[25].dropped and len(served) > 1:
+        # What answers nothing on 25 while all others do is, most often, one's own access provider.
+        seen += "; most home connections block port 25: check again from elsewhere"
+        return unknown(id, subject, severity, seen, wanted)
+    remedy = "open them in the provider's and the host's firewall, for IPv4 and IPv6"
+    return plain(id, subject, severity, bool(closed), seen or "all answer", wanted, remedy)
+
+
+def certificate(mail: Settings, served: Mapping[int, Served], now: datetime) -> Finding:
+    """tls.certificate: each port serves a certificate for all names, trusted, and not ending."""
+    id, wanted = "tls.certificate", f"a valid certificate for {', '.join(mail.names)}"
+    shown = {port: one for port, one in served.items() if not one.error}
+    if not shown:
+        return unknown(id, "ports", Severity.REQUIRED, "no port could be asked", wanted)
+    faults = {port: _faults(mail, one, now) for port, one in shown.items()}
+    bad = {port: "; ".join(each) for port, each in faults.items() if each}
+    ends_only = all(each == [_ending(shown[port])] for port, each in faults.items() if each)
+    seen = _by_port(bad or {port: _ending(one) for port, one in shown.items()}, shown)
+    if mail.mail_tls.mode == "self-signed" and not bad:
+        seen += "; self-signed, as configured: mail programs ask whether to trust it"
+    severity = Severity.RECOMMENDED if bad and ends_only else Severity.REQUIRED
+    remedy = "renew it, and run deploy.py, which puts it in place and reloads the services"
+    return plain(id, f"ports {_ports(shown)}", severity, bool(bad), seen, wanted, remedy)
+
+
+def _ending(served: Served) -> str:
+    end = served.certificate.not_valid_after_utc if served.certificate else None
+    return f"ends on {end:%Y-%m-%d}" if end else ""
+
+
+def _faults(mail: Settings, served: Served, now: datetime) -> list[str]:
+    """Return what is wrong with what one port serves."""
+    found = served.certificate
+    if found is None:
+        return [f"no TLS: {served.no_tls}"]
+    faults = []
+    if found.not_valid_after_utc < now:
+        faults.append(f"expired on {found.not_valid_after_utc:%Y-%m-%d}")
+    elif found.not_valid_after_utc - now < SOON:
+        faults.append(_ending(served))
+    if found.not_valid_before_utc > now:
+        faults.append(f"valid from {found.not_valid_before_utc:%Y-%m-%d} on only")
+    if missing := uncovered(names_of(found), mail.names):
+        faults.append(f"not for {', '.join(missing)}")
+    if mail.mail_tls.mode == "self-signed" and found.issuer != found.subject:
+        faults.append(f"not self-signed, but issued by {found.issuer.rfc4514_string()}")
+    if served.untrusted and not faults:  # what has expired is not trusted either: once is enough
+        faults.append(f"not trusted: {served.untrusted}")
+    return faults
+
+
+def version(served: Mapping[int, Served]) -> Finding:
+    """tls.version: TLS 1.2 or 1.3, the older ones being broken (RFC 8996)."""
+    id, wanted = "tls.version", "TLSv1.2 or TLSv1.3"
+    versions = {port: one.version for port, one in served.items() if one.version}
+    if not versions:
+        return unknown(id, "ports", Severity.RECOMMENDED, "no port could be asked", wanted)
+    old = {port: each for port, each in versions.items() if each not in ("TLSv1.2", "TLSv1.3")}
+    remedy = "run deploy.py: it allows these two only"
+    seen, subject = _by_port(old or versions, versions), f"ports {_ports(versions)}"
+    return plain(id, subject, Severity.RECOMMENDED, bool(old), seen, wanted, remedy)
+
+
+def _ports(ports: Collection[int]) -> str:
+    return ", ".join(map(str, sorted(ports)))
+
+
+def _by_port(said: Mapping[int, str], asked: Collection[int]) -> str:
+    """Return "what (ports 25, 465); other (port 993)", without ports where it is said of all."""
+    parts = []
+    for what in unrepeated(said.values()):
+        ports = [port for port, each in said.items() if each == what]
+        where = f" ({'ports' if len(ports) > 1 else 'port'} {_ports(ports)})"
+        parts.append(what + ("" if len(ports) == len(asked) else where))
+    return "; ".join(parts)

@@ -1,0 +1,292 @@
+"""tasks/checks/dns.py and policies.py: each broken record is named by one finding, and only it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from operations.dns import Record, records
+from settings import Settings
+from tasks.checks import dns, policies
+from tasks.checks.finding import Finding, Severity, Status
+from tasks.checks.lookups import Answer, Lookups, Server, View, Zone, content
+from tests.inventory import settings
+
+ADDRESS, ADDRESS6 = "192.0.2.25", "2001:db8::25"
+KEYS = {"example.org": "MIIBkey1", "second.org": "MIIBkey2"}
+MAIL = settings(mail_ipv4=ADDRESS, mail_ipv6=ADDRESS6, mail_client_names=["imap", "smtp"])
+POINTER = "25.2.0.192.in-addr.arpa"
+HERE = Server("ns.example.org", "192.0.2.53")
+DKIM = "default._domainkey.example.org"
+Table = dict[tuple[str, str], list[str]]
+
+
+class Told(Lookups):
+    """Lookups whose answers are a table: (name, type) -> contents; "?" is no answer at all."""
+
+    def __init__(self, table: Mapping[tuple[str, str], Sequence[str]]) -> None:
+        super().__init__([], 0)
+        self.table = table
+
+    def ask(self, name: str, type: str) -> Answer:
+        if alias := self.table.get((name, "CNAME")):
+            return Answer(self.ask(alias[0], type).records, alias[0])
+        contents = self.table.get((name, type), ())
+        if list(contents) == ["?"]:
+            return Answer(error="the name server 192.0.2.53 does not answer")
+        return Answer(tuple(sorted(content(type, each) for each in contents)))
+
+    def everywhere(self, name: str, type: str) -> View:
+        answer = self.ask(name, type)
+        return View(name, type, Zone("example.org", (HERE,)), {HERE: answer}, answer)
+
+
+def healthy(mail: Settings = MAIL) -> Table:
+    """What is published where all is right."""
+    table: Table = {}
+    for record in records(mail, KEYS):
+        table.setdefault((record.name, record.type), []).append(record.content)
+    return table
+
+
+def judged(table: Table, mail: Settings = MAIL) -> list[Finding]:
+    """Run every check of DNS."""
+    told = Told(table)
+    checks = [*dns.checks(mail, told), *dns.key_checks(mail, KEYS, told)]
+    return [finding for check in checks for finding in check()]
+
+
+def ids(findings: Sequence[Finding], status: Status = Status.FAILED) -> set[str]:
+    return {finding.id for finding in findings if finding.status == status}
+
+
+def test_what_we_publish_ourselves_is_right() -> None:
+    findings = judged(healthy())
+    assert {finding.status for finding in findings} == {Status.OK}
+    assert all(finding.remedy == "" for finding in findings)
+    assert {
+        "dns.a",
+        "dns.client_names",
+        "dns.dkim",
+        "dns.dmarc",
+        "dns.dmarc_alignment",
+        "dns.helo_spf",
+        "dns.mx",
+        "dns.mx_cname",
+        "dns.ptr",
+        "dns.spf",
+        "dns.spf_all",
+        "dns.spf_lookups",
+    } <= ids(findings, Status.OK)
+
+
+INCLUDES = " ".join(f"include:{number}.example.net" for number in range(11))
+REQUIRED, RECOMMENDED = Severity.REQUIRED, Severity.RECOMMENDED
+BROKEN: list[tuple[str, Severity, Table]] = [
+    ("dns.a", REQUIRED, {("mail.example.org", "A"): ["198.51.100.1"]}),
+    ("dns.a", REQUIRED, {("mail.example.org", "A"): []}),
+    ("dns.a", REQUIRED, {("mail.example.org", "AAAA"): ["2001:db8::1"]}),
+    ("dns.a", RECOMMENDED, {("mail.example.org", "A"): [ADDRESS, "198.51.100.1"]}),
+    ("dns.mx", REQUIRED, {("example.org", "MX"): []}),
+    ("dns.mx", REQUIRED, {("example.org", "MX"): ["10 mx.elsewhere.net."]}),
+    ("dns.mx", REQUIRED, {("example.org", "MX"): ["10 192.0.2.25."]}),
+    (
+        "dns.mx_cname",
+        RECOMMENDED,
+        {("example.org", "MX"): ["10 mx.example.org."], ("mx.example.org", "CNAME"): ["x.net"]}
+        | {("x.net", "A"): [ADDRESS]},
+    ),
+    (  # the host's own name is an alias: nothing else can be at it
+        "dns.mx_cname",
+        RECOMMENDED,
+        {("mail.example.org", "CNAME"): ["x.net"], ("x.net", "A"): [ADDRESS]}
+        | {("x.net", "AAAA"): [ADDRESS6]},
+    ),
+    ("dns.spf", REQUIRED, {("example.org", "TXT"): []}),
+    ("dns.spf", REQUIRED, {("example.org", "TXT"): ["v=spf1 mx ~all", "v=spf1 a -all"]}),
+    ("dns.spf", REQUIRED, {("example.org", "TXT"): ["v=spf1 ip4:198.51.100.1 ~all"]}),
+    ("dns.spf", REQUIRED, {("example.org", "TXT"): [f"v=spf1 ip4:{ADDRESS} -all"]}),  # no IPv6
+    ("dns.spf", REQUIRED, {("example.org", "TXT"): ["v=spf1 mx include:gone.net ~all"]}),
+    ("dns.spf_all", REQUIRED, {("example.org", "TXT"): ["v=spf1 mx +all"]}),
+    ("dns.spf_all", REQUIRED, {("example.org", "TXT"): ["v=spf1 mx all"]}),
+    ("dns.spf_all", RECOMMENDED, {("example.org", "TXT"): ["v=spf1 mx"]}),
+    ("dns.spf_lookups", REQUIRED, {("example.org", "TXT"): [f"v=spf1 mx {INCLUDES} ~all"]}),
+    ("dns.helo_spf", RECOMMENDED, {("mail.example.org", "TXT"): []}),
+    ("dns.helo_spf", REQUIRED, {("mail.example.org", "TXT"): ["v=spf1 -all"]}),
+    ("dns.dkim", REQUIRED, {(DKIM, "TXT"): []}),
+    ("dns.dkim", REQUIRED, {(DKIM, "TXT"): ["v=DKIM1; h=sha256; k=rsa; p=MIIBother"]}),
+    ("dns.dkim", REQUIRED, {(DKIM, "TXT"): ["v=DKIM1; p="]}),
+    ("dns.dkim", REQUIRED, {(DKIM, "TXT"): ["v=DKIM1; h=sha1; p=MIIBkey1"]}),
+    ("dns.dkim", REQUIRED, {(DKIM, "TXT"): ["v=DKIM1; p=MIIBkey1", "v=DKIM1; p=MIIBkey1; s=*"]}),
+    ("dns.dkim", RECOMMENDED, {(DKIM, "TXT"): ["v=DKIM1; t=y; p=MIIBkey1"]}),
+    ("dns.dmarc", REQUIRED, {("_dmarc.example.org", "TXT"): []}),
+    ("dns.dmarc", REQUIRED, {("_dmarc.example.org", "TXT"): ["v=DMARC1; rua=mailto:a@b.org"]}),
+    ("dns.dmarc", RECOMMENDED, {("_dmarc.example.org", "TXT"): ["v=DMARC1; p=none"]}),
+    ("dns.ptr", REQUIRED, {(POINTER, "PTR"): []}),
+    ("dns.ptr", REQUIRED, {(POINTER, "PTR"): ["vps7.provider.net."]}),
+    (  # it leads back, but it is not the name that the host says of itself
+        "dns.ptr",
+        RECOMMENDED,
+        {(POINTER, "PTR"): ["vps7.provider.net."], ("vps7.provider.net", "A"): [ADDRESS]},
+    ),
+    ("dns.client_names", RECOMMENDED, {("imap.example.org", "A"): []}),
+]
+
+
+@pytest.mark.parametrize(("id", "severity", "changes"), BROKEN)
+def test_what_is_broken_is_named_and_nothing_else(
+    id: str, severity: Severity, changes: Table
+) -> None:
+    findings = judged({**healthy(), **changes})
+    failed = [finding for finding in findings if finding.status == Status.FAILED]
+    assert {(each.id, each.severity) for each in failed} == {(id, severity)}
+    assert failed[0].remedy
+    assert failed[0].seen
+    assert failed[0].wanted
+
+
+FINE: list[Table] = [
+    {("example.org", "TXT"): [f"v=spf1 a mx ip4:{ADDRESS} ip6:{ADDRESS6} ~all"]},
+    {("example.org", "TXT"): ["v=spf1 mx -all", "some-site-verification=1"]},
+    {("mail.example.org", "TXT"): ["v=spf1 redirect=example.org"]},
+    {("example.org", "MX"): ["10 imap.example.org.", "20 backup.example.net."]}
+    | {("backup.example.net", "A"): ["198.51.100.2"]},
+    {(DKIM, "TXT"): ["k=rsa; p=MIIB key1"]},
+    {("_dmarc.example.org", "TXT"): ["v=DMARC1; p=quarantine; pct=100; adkim=s"]},
+    {("imap.example.org", "CNAME"): ["mail.example.org"]},
+]
+
+
+@pytest.mark.parametrize("changes", FINE)
+def test_other_records_that_do_the_same_are_right(changes: Table) -> None:
+    findings = judged({**healthy(), **changes})
+    assert [finding for finding in findings if finding.status != Status.OK] == []
+
+
+def test_what_depends_on_a_broken_record_is_unknown() -> None:
+    findings = judged({**healthy(), ("mail.example.org", "A"): ["198.51.100.1"]})
+    assert ids(findings, Status.UNKNOWN) == {"dns.ptr"}
+    findings = judged({**healthy(), ("example.org", "TXT"): []})
+    assert ids(findings, Status.UNKNOWN) == {"dns.spf_all", "dns.spf_lookups"}
+    findings = judged({**healthy(), ("_dmarc.example.org", "TXT"): []})
+    assert ids(findings, Status.UNKNOWN) == {"dns.dmarc_alignment"}
+
+
+def test_without_answers_nothing_is_fine_and_nothing_has_failed() -> None:
+    findings = judged({key: ["?"] for key in healthy()})
+    assert {finding.status for finding in findings} == {Status.UNKNOWN}
+    assert {finding.remedy for finding in findings} == {""}
+
+
+def test_an_include_that_nobody_answers_for() -> None:
+    table = {("example.org", "TXT"): ["v=spf1 include:slow.net ~all"], ("slow.net", "TXT"): ["?"]}
+    findings = judged({**healthy(), **table})
+    assert ids(findings) == set()
+    assert ids(findings, Status.UNKNOWN) == {"dns.spf", "dns.spf_lookups"}
+
+
+def test_an_address_that_the_inventory_does_not_have() -> None:
+    mail = settings(mail_ipv4=ADDRESS)
+    published = {**healthy(mail), ("mail.example.org", "AAAA"): [ADDRESS6]}
+    (failed,) = (each for each in judged(published, mail) if each.status == Status.FAILED)
+    assert (failed.id, failed.severity) == ("dns.a", Severity.RECOMMENDED)
+    assert failed.remedy == "remove it, or set mail_ipv6 in the inventory"
+    without = settings()
+    assert ids(judged(healthy(without), without), Status.UNKNOWN) == {"dns.a"}
+
+
+def test_a_domain_without_a_key_of_its_own_on_the_host() -> None:
+    findings = [
+        finding
+        for check in dns.key_checks(MAIL, {"example.org": "MIIBkey1"}, Told(healthy()))
+        for finding in check()
+    ]
+    assert [(each.id, each.subject) for each in findings if each.status == Status.FAILED] == [
+        ("dns.dmarc_alignment", "second.org")
+    ]
+    assert ids(findings, Status.UNKNOWN) == {"dns.dkim"}
+
+
+def several(*wanted: tuple[str, str, str]) -> list[Record]:
+    return [Record(name, type, content, "a reason") for name, type, content in wanted]
+
+
+SRV = several(
+    ("_imaps._tcp.example.org", "SRV", "0 1 993 mail.example.org."),
+    ("_submissions._tcp.example.org", "SRV", "0 1 465 mail.example.org."),
+)
+CAA = several(
+    ("mail.example.org", "CAA", '0 issue "letsencrypt.org"'),
+    ("mail.example.org", "CAA", '0 issuewild ";"'),
+)
+NULL = several(
+    ("example.net", "MX", "0 ."),
+    ("example.net", "TXT", "v=spf1 -all"),
+    ("_dmarc.example.net", "TXT", "v=DMARC1; p=reject"),
+)
+
+
+def table_of(wanted: Sequence[Record]) -> Table:
+    table: Table = {}
+    for record in wanted:
+        table.setdefault((record.name, record.type), []).append(record.content)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, Status.OK),
+        ({("_imaps._tcp.example.org", "SRV"): ["7 7 993 mail.example.org."]}, Status.OK),
+        ({("_imaps._tcp.example.org", "SRV"): ["0 1 993 imap.example.org."]}, Status.FAILED),
+        ({("_imaps._tcp.example.org", "SRV"): []}, Status.FAILED),
+    ],
+)
+def test_srv(changes: Table, status: Status) -> None:
+    (finding,) = dns.services("example.org", SRV, Told({**table_of(SRV), **changes}))
+    assert (finding.id, finding.status) == ("dns.srv", status)
+    assert dns.services("second.org", SRV, Told({})) == []
+
+
+@pytest.mark.parametrize(
+    ("published", "status"),
+    [
+        (['0 issue "LetsEncrypt.org"', '0 issuewild ";"'], Status.OK),
+        (['0 issue "letsencrypt.org"', '0 issue "other.net"', '0 issuewild ";"'], Status.FAILED),
+        ([], Status.FAILED),
+    ],
+)
+def test_caa(published: list[str], status: Status) -> None:
+    (finding,) = dns.authorities(MAIL, CAA, Told({("mail.example.org", "CAA"): published}))
+    assert (finding.id, finding.status, finding.subject) == ("dns.caa", status, "CAA")
+    assert dns.authorities(MAIL, [], Told({})) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({("example.net", "TXT"): ["v=spf1 -all", "verification=1"]}, Status.OK),
+        ({("example.net", "MX"): ["10 mail.example.org."]}, Status.FAILED),
+        ({("_dmarc.example.net", "TXT"): []}, Status.FAILED),
+    ],
+)
+def test_a_domain_without_mail(changes: Table, status: Status) -> None:
+    (finding,) = dns.null_domain("example.net", NULL, Told({**table_of(NULL), **changes}))
+    assert (finding.id, finding.status) == ("dns.null", status)
+
+
+@pytest.mark.parametrize(
+    ("published", "status"),
+    [
+        (["v=TLSRPTv1; rua=mailto:other@example.org"], Status.OK),
+        (["v=TLSRPTv1"], Status.FAILED),
+        ([], Status.FAILED),
+    ],
+)
+def test_tls_reports(published: list[str], status: Status) -> None:
+    name = "_smtp._tls.example.org"
+    wanted = several((name, "TXT", "v=TLSRPTv1; rua=mailto:postmaster@example.org"))
+    (finding,) = policies.tls_reports("example.org", wanted, Told({(name, "TXT"): published}))
+    assert (finding.id, finding.status) == ("dns.tlsrpt", status)
+    assert policies.tls_reports("second.org", wanted, Told({})) == []
