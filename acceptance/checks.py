@@ -62,8 +62,8 @@ def run_check(command: Sequence[str]) -> CheckRun:
             check=False,
         )
         reports = json.loads(done.stdout) if done.stdout else []
-        written = ROOT / f"build/check/{HOSTNAME}.json"
         if len(reports) == 1 and "findings" in reports[0]:
+            written = ROOT / f"build/check/{reports[0]['host']}.json"
             assert json.loads(written.read_text()) == reports[0]
     return CheckRun(done.returncode, done.stderr, reports)
 

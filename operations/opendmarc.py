@@ -6,9 +6,14 @@ from operations.configuration import Configuration, File, render
 from settings import Settings
 
 
+def runs(mail: Settings) -> bool:
+    """Whether these settings need it."""
+    return mail.mail_dmarc_inbound != "off"
+
+
 def configuration(mail: Settings) -> Configuration:
     """Return OpenDMARC's files; with `mail_dmarc_inbound` off it does not run."""
-    if mail.mail_dmarc_inbound == "off":
+    if not runs(mail):
         return Configuration("opendmarc", [], runs=False)
     main = render(
         "opendmarc/opendmarc.conf.j2",

@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
-from operations.addresses import remote_targets
+from operations import opendmarc, postsrsd
 from operations.configuration import LOCK
 from operations.system import time_packages
 from settings import Settings
@@ -29,9 +29,9 @@ _ALWAYS = (
 def wanted(mail: Settings, machine: SystemState) -> list[str]:
     """Return the Debian packages of this host, as few as do the job."""
     packages = [*_ALWAYS, *time_packages(machine)]
-    if mail.mail_dmarc_inbound != "off":
+    if opendmarc.runs(mail):
         packages += ["dbconfig-no-thanks", "opendmarc"]  # no database for reports
-    if remote_targets(mail):
+    if postsrsd.runs(mail):
         packages.append("postsrsd")
     if mail.mail_relayhost_credentials:
         packages.append("libsasl2-modules")  # PLAIN and LOGIN as a client

@@ -7,9 +7,14 @@ from operations.configuration import Configuration, File, render
 from settings import Settings
 
 
+def runs(mail: Settings) -> bool:
+    """Whether these settings need it: an alias leads to another host."""
+    return bool(remote_targets(mail))
+
+
 def configuration(mail: Settings) -> Configuration:
-    """Return PostSRSd's file; it runs where an alias leads to another host."""
-    if not remote_targets(mail):
+    """Return PostSRSd's file."""
+    if not runs(mail):
         return Configuration("postsrsd", [], runs=False)
     content = render("postsrsd/postsrsd.j2", domains=mail.mail_domains)
     return Configuration("postsrsd", [File("/etc/default/postsrsd", content)])

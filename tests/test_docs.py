@@ -18,3 +18,30 @@ def test_the_tutorials_tests_exist() -> None:
     code = "".join(path.read_text() for path in (ROOT / "acceptance").glob("test_*.py"))
     assert named - set(re.findall(r"^def (test_\w+)", code, re.MULTILINE)) == set()
     assert len(named) > 30
+
+
+def commands(name: str) -> list[str]:
+    """Return every command of a page, in its blocks and within its text."""
+    text = (ROOT / name).read_text()
+    blocks = "".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    lines = [line.partition("#")[0].strip() for line in blocks.splitlines()]
+    return lines + re.findall(r"`((?:make|pyinfra) .*?)`", text)
+
+
+def test_both_languages_say_the_same() -> None:
+    english, chinese = ((ROOT / name).read_text() for name in ("README.md", "README.zh.md"))
+    assert commands("README.md") == commands("README.zh.md")
+    for mark in (r"^## ", r"^\| ", r"^\d\. "):
+        count = len(re.findall(mark, english, re.MULTILINE))
+        assert count == len(re.findall(mark, chinese, re.MULTILINE)), mark
+    figures = r"\| (\d+\.\d+|\d+ MB)"
+    assert re.findall(figures, english) == re.findall(figures, chinese)
+
+
+def test_every_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([\w-]+(?: [\w-]+)*):", (ROOT / "Makefile").read_text(), re.M))
+    known = {word for line in targets for word in line.split()}
+    for command in commands("README.md"):
+        if command.startswith("make "):
+            words = [word for word in command.split()[1:] if "=" not in word]
+            assert set(words) <= known, command

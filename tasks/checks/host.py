@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from facts.health import HealthState
 from facts.services import SERVICES, ServiceState
+from operations import opendmarc, postsrsd
 from settings import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
@@ -14,15 +15,30 @@ from tasks.checks.judging import plain, unknown
 MIB, GIB = 2**20, 2**30
 HOUR = 3600
 #: Packages that the outside talks to, or that do its TLS.
-MAIL_PACKAGES = ("postfix", "dovecot", "opendkim", "libssl", "openssl", "openssh", "postsrsd")
+MAIL_PACKAGES = (
+    "postfix",
+    "dovecot",
+    "opendkim",
+    "opendmarc",
+    "libssl",
+    "openssl",
+    "openssh",
+    "postsrsd",
+)
 OLD_LISTS = 14 * 24 * HOUR
 
 UNREAD = "the host did not say"
 
 
-def inactive(services: Mapping[str, ServiceState]) -> list[str]:
-    """Return our services that don't run."""
-    names = [service.name for service in SERVICES]
+def expected(mail: Settings) -> list[str]:
+    """Return our services that run under these settings."""
+    optional = {"opendmarc": opendmarc.runs(mail), "postsrsd": postsrsd.runs(mail)}
+    return [service.name for service in SERVICES if optional.get(service.name, True)]
+
+
+def inactive(mail: Settings, services: Mapping[str, ServiceState]) -> list[str]:
+    """Return our services that should run and don't."""
+    names = expected(mail)
     return [name for name in names if name not in services or not services[name].active]
 
 
@@ -38,20 +54,23 @@ def findings(
     + read: epoch seconds of this machine, before and after the Health fact was read
     """
     return [
-        units(services, health.failed_units),
+        units(mail, services, health.failed_units),
         clock(health, read),
         *disks(health, mail.mail_message_size_limit),
         memory(health),
-        queue(health, "postfix" in inactive(services)),
+        queue(health, "postfix" in inactive(mail, services)),
         updates(health, read[1]),
         postfix_support(health),
     ]
 
 
-def units(services: Mapping[str, ServiceState], failed_units: Collection[str] | None) -> Finding:
+def units(
+    mail: Settings, services: Mapping[str, ServiceState], failed_units: Collection[str] | None
+) -> Finding:
     """host.units: our services run and start at boot, and no other unit failed."""
-    stopped = inactive(services)
-    not_enabled = [name for name, state in services.items() if not state.enabled]
+    ours_here = [name for name in expected(mail) if name in services]
+    stopped = inactive(mail, services)
+    not_enabled = [name for name in ours_here if not services[name].enabled]
     ours = {state.unit for state in services.values()}
     others = [unit for unit in failed_units or () if unit not in ours]
     seen = [
@@ -65,7 +84,7 @@ def units(services: Mapping[str, ServiceState], failed_units: Collection[str] | 
         start = "run deploy.py, which starts and enables them"
         remedy = f"{start}; {remedy}" if remedy else start
     severity = Severity.RECOMMENDED if seen and not stopped else Severity.REQUIRED
-    shown = "; ".join(seen) or ", ".join(services)
+    shown = "; ".join(seen) or ", ".join(ours_here)
     wanted = "all services run, and start at boot"
     return plain("host.units", "services", severity, bool(seen), shown, wanted, remedy)
 

@@ -51,7 +51,7 @@ def report(mail: Settings) -> Report:
             *tls.findings(
                 mail,
                 {port: look.result() for port, look in served.items()},
-                machine.inactive(services),
+                machine.inactive(mail, services),
                 datetime.now(UTC),
             ),
             *network.findings(mail, health),
