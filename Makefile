@@ -10,7 +10,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help deploy plan dns fact password test acceptance acceptance-12 acceptance-13
+.PHONY: help deploy plan dns score fact password test acceptance acceptance-12 acceptance-13
 .PHONY: bench-deploy docs lock clean clean-all up
 
 PYTHON ?= python3
@@ -59,6 +59,10 @@ plan: up ## show what deploy would change, and change nothing
 
 dns: up ## print the DNS records to publish, and write them as zone files
 	@$(PYINFRA) tasks/dns.py -y $(ARGS)
+
+score: up ## send one message and score it as a receiving site would: points out of 10
+	@export MAIL_SPAMASSASSIN="$$($(PY) -m acceptance.targets spamassassin)"
+	$(PYINFRA) tasks/score.py -y $(ARGS)
 
 fact: up ## print one fact as JSON: make fact FACT=facts.postfix.Postconf
 	@$(if $(FACT),,echo "error: say which fact: make fact FACT=facts.postfix.Postconf" >&2; exit 1)

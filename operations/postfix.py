@@ -10,6 +10,9 @@ from operations.system import MAIL_FOLDER
 from settings import Settings
 
 TABLES = "/etc/postfix/tables"
+#: Where `make score` (tasks/score.py) sends its message: to a port of the host's loopback.
+PROBE_DOMAIN = "probe.invalid"
+SINK_PORT = 10025
 
 #: Names of this machine at which mail may be addressed to root and to postmaster.
 _LOCAL_NAMES = ("root", "postmaster", "abuse", "mailer-daemon")
@@ -35,6 +38,8 @@ def virtual_aliases(mail: Settings) -> list[tuple[str, str]]:
 def sender_logins(mail: Settings) -> list[tuple[str, str]]:
     """Return (address, logins that may send as it), see smtpd_sender_login_maps."""
     owners = addresses.sender_logins(mail)
+    probe = addresses.probe(mail)
+    owners[probe] = [probe]
     return [(address, ",".join(logins)) for address, logins in owners.items()]
 
 
@@ -60,6 +65,8 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         relayhost_login=mail.mail_relayhost_credentials is not None,
         relayhost_wrapper=(mail.mail_relayhost or "").endswith(":465"),
         tables=TABLES,
+        probe_domain=PROBE_DOMAIN,
+        sink_port=SINK_PORT,
         pem=PEM,
         mail_folder=MAIL_FOLDER,
         vmail=vmail,
