@@ -34,8 +34,10 @@ class Lookup:
         try:
             # Absolute: a search list of this machine has no say.
             answer = self._resolver.resolve(f"{name.rstrip('.')}.", kind, lifetime=TIMEOUT)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.name.NameTooLong):
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
+        except (dns.exception.SyntaxError, dns.name.NameTooLong):
+            return []  # what is no name, in an SPF record for example, has no records
         except dns.exception.Timeout:
             servers = ", ".join(map(str, self._resolver.nameservers))
             raise LookupFailed(f"no answer from {servers} to {kind} of {name}") from None

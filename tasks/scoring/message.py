@@ -21,8 +21,9 @@ ASPECT = Aspect("score.format", "format", "Date, Message-ID, From, To, Subject a
 # A letter between two people, as most mail programs write one: plain text, and the same as HTML.
 _PARAGRAPHS = (
     "Hello Robin,",
-    "thank you for the photos, they are lovely. Shall we have lunch on Thursday? The small place\n"
-    "by the river opens at noon, and I can bring the book that you asked for.",
+    "thank you for the photos, they are lovely. Shall we have lunch on\n"
+    "Thursday? The small place by the river opens at noon, and I can bring\n"
+    "the book that you asked for.",
     "See you soon\nAlex",
 )
 
@@ -40,7 +41,8 @@ def compose(sender: str, recipient: str, token: str) -> EmailMessage:
     mail["Date"] = formatdate(localtime=True)
     mail["Message-ID"] = make_msgid(token, domain=sender.rpartition("@")[2])
     mail.set_content("\n\n".join(_PARAGRAPHS) + "\n")
-    body = "".join(f"<p>{'<br>'.join(each.splitlines())}</p>\n" for each in _PARAGRAPHS)
+    paragraphs = ("<br>\n".join(each.splitlines()) for each in _PARAGRAPHS)
+    body = "".join(f"<p>{each}</p>\n" for each in paragraphs)
     mail.add_alternative(f"<html><body>\n{body}</body></html>\n", subtype="html")
     mail.set_boundary(token)
     return mail

@@ -55,7 +55,7 @@ truncate -s 0 "$1"
 _COLLECT = f"""
 trap 'systemctl stop -q {_UNIT}.service; truncate -s 0 "$1"' EXIT
 looks=0
-until found=$(grep -lrF -e "$2" /run/{_UNIT}); do
+until found=$(grep -lrsF -e "$2" /run/{_UNIT}); do
   looks=$((looks + 1))
   [ "$looks" -lt 200 ] && systemctl is-active -q {_UNIT}.service || {{
     last=$(journalctl -q -n 1 -o cat -t postfix/smtp -t postfix/qmgr -t postfix/cleanup)
@@ -85,7 +85,10 @@ def exchange(mail: Settings, published: Mapping[int, int]) -> Received:
             _on_host(_CLOSE, PROBE_USERS)
             raise
     dump = _on_host(_COLLECT, PROBE_USERS, end_mark(token))
-    return parse_dump(base64.b64decode("".join(dump)))
+    try:
+        return parse_dump(base64.b64decode("".join(dump)))
+    except ValueError as error:
+        raise ScoreError(f"the sink wrote something else: {error}") from None
 
 
 def _on_host(text: str, *arguments: str, stdin: str | None = None) -> list[str]:
