@@ -63,6 +63,10 @@ dns: up ## print the DNS records to publish, and write them as zone files
 check: up ## look at DNS, ports, certificate, blocklists and host; a table, and build/check/
 	@$(PYINFRA) tasks/check.py -y $(ARGS)
 
+score: up ## send one message and score it as a receiving site would: points out of 10
+	@export MAIL_SPAMASSASSIN="$$($(PY) -m acceptance.targets spamassassin)"
+	$(PYINFRA) tasks/score.py -y $(ARGS)
+
 fact: up ## print one fact as JSON: make fact FACT=facts.postfix.Postconf
 	@$(if $(FACT),,echo "error: say which fact: make fact FACT=facts.postfix.Postconf" >&2; exit 1)
 	$(PYINFRA) fact $(FACT) --json $(ARGS)

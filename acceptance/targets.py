@@ -3,7 +3,7 @@ Targets: containers that behave like a small VPS (systemd, sshd, 1 CPU, 1 GB), o
 
 `python -m acceptance.targets up 13` starts the demo's; `down` removes all of ours; `list`;
 `images 12 13` builds what is missing; `screen 13` says how to use the demo; `purge` removes
-all of ours and our images.
+all of ours and our images; `spamassassin` prints the command of one that `make score` may run.
 """
 
 import argparse
@@ -130,7 +130,7 @@ def main() -> None:
     from acceptance import demo, peer  # they use this module
 
     parser = argparse.ArgumentParser(prog="python -m acceptance.targets", description=__doc__)
-    commands = ["up", "down", "list", "images", "screen", "purge"]
+    commands = ["up", "down", "list", "images", "screen", "purge", "spamassassin"]
     parser.add_argument("command", choices=commands)
     parser.add_argument("releases", nargs="*", type=int, help="12, 13 or both; 13 unless given")
     options = parser.parse_args()
@@ -146,6 +146,8 @@ def main() -> None:
             print(*demo.screen(releases))
         elif options.command == "images":
             print(*base_images(sorted({*releases, peer.RELEASE})), peer.image())
+        elif options.command == "spamassassin":
+            print(peer.spamassassin())
         elif options.command == "list":
             for each in ours():
                 print(each.name, each.labels[LABEL], each.status, each.short_id)

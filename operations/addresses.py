@@ -13,6 +13,14 @@ RFC_2142_NAMES = (
     *("support", "marketing", "usenet", "news", "uucp", "ftp", "root", "mailer-daemon"),
 )
 
+#: The sender of `make score`: it has a login while that runs, and never a mailbox.
+PROBE = "mailhost-probe"
+
+
+def probe(mail: Settings) -> str:
+    """Return the address that `make score` sends from."""
+    return f"{PROBE}@{mail.primary_domain}"
+
 
 def aliases(mail: Settings) -> dict[str, list[str]]:
     """
@@ -101,6 +109,8 @@ def _name_problems(mail: Settings, key: str, names: Iterable[str]) -> Iterator[s
             local_part(local)
         except ValueError as error:
             yield f"{key}.{name}: {error}"
+        if address == probe(mail):
+            yield f"{key}.{name}: is the sender of 'make score'; choose another name"
         if domain not in mail.mail_domains:
             yield f"{key}.{name}: {domain} is not in mail_domains; add it there, or use one that is"
         if address in seen:

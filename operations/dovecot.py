@@ -10,10 +10,13 @@ from pyinfra.api import StringCommand, operation
 from facts.dovecot import DoveadmUsers, DoveadmWho
 from facts.shell import script
 from facts.tls import PEM
+from operations import addresses
 from operations.configuration import Configuration, File, render
 from operations.system import MAIL_FOLDER
 from settings import Settings
 
+#: The login of `make score` (tasks/score.py), which writes it and takes it away again.
+PROBE_USERS = "/etc/dovecot/probe-users"
 #: Debian release -> the Dovecot whose configuration language it speaks (2.4 reads no 2.3 file).
 SERIES = {"12": "2.3", "13": "2.4"}
 
@@ -30,6 +33,8 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         primary_domain=mail.primary_domain,
         pem=PEM,
         mail_folder=MAIL_FOLDER,
+        probe_users=PROBE_USERS,
+        probe=addresses.probe(mail),
         uid=vmail[0],
     )
     passwd_file = "".join(
@@ -40,6 +45,8 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         [
             File("/etc/dovecot/dovecot.conf", main),
             File("/etc/dovecot/users", passwd_file, group="dovecot", mode="640", secret=True),
+            # Empty: should a run of `make score` be cut off, the next deploy empties it as well.
+            File(PROBE_USERS, "", group="dovecot", mode="640", secret=True),
         ],
         check=_CHECK,
     )

@@ -10,6 +10,9 @@ from operations.system import MAIL_FOLDER
 from settings import Settings
 
 TABLES = "/etc/postfix/tables"
+#: Where `make score` (tasks/score.py) sends its message: to a port of the host's loopback.
+PROBE_DOMAIN = "probe.invalid"
+SINK_PORT = 10025
 
 #: Nobody's domain (RFC 2606): forwarded mail is in it between its two passes (master.cf, forward).
 FORWARD_DOMAIN = "forward.invalid"
@@ -47,6 +50,8 @@ def _next_hop(mail: Settings, target: str) -> str:
 def sender_logins(mail: Settings) -> list[tuple[str, str]]:
     """Return (address, logins that may send as it), see smtpd_sender_login_maps."""
     owners = addresses.sender_logins(mail)
+    probe = addresses.probe(mail)
+    owners[probe] = [probe]
     return [(address, ",".join(logins)) for address, logins in owners.items()]
 
 
@@ -76,6 +81,8 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         forwards=forwards,
         forward_domain=FORWARD_DOMAIN,
         dmarc=mail.mail_dmarc_inbound,
+        probe_domain=PROBE_DOMAIN,
+        sink_port=SINK_PORT,
         pem=PEM,
         mail_folder=MAIL_FOLDER,
         vmail=vmail,

@@ -75,6 +75,10 @@ def test_keys_without_our_prefix_are_not_ours() -> None:
             "mail_dkim_selector: 'a b' is no DKIM selector; write lower-case letters and digits",
         ),
         (
+            {"mail_aliases": {"Mailhost-Probe": ["alice"]}},
+            "mail_aliases.Mailhost-Probe: is the sender of 'make score'; choose another name",
+        ),
+        (
             {"mail_relayhost": "smtp.example.net"},
             "mail_relayhost: 'smtp.example.net' names no port; write host:port, "
             "like smtp.example.net:587",

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -19,7 +20,7 @@ from typing import Any
 
 from acceptance import engine, targets
 from acceptance.images import build, present
-from acceptance.progress import only_one
+from acceptance.progress import SetupError, only_one, say
 from acceptance.wait import wait_until
 
 HERE = Path(__file__).parent
@@ -102,6 +103,14 @@ class Peer:
     def name_address(self, address: str, hostname: str) -> None:
         """Give an address in the network a reverse name (PTR)."""
         self._names[address] = hostname
+        self._load_reverse_zone()
+
+    def forget_address(self, address: str) -> None:
+        """Take an address's reverse name away."""
+        self._names.pop(address, None)
+        self._load_reverse_zone()
+
+    def _load_reverse_zone(self) -> None:
         octets = max(1, self._range.prefixlen // 8)
         labels = str(self._range.network_address).split(".")[:octets]
         records = [
@@ -150,6 +159,20 @@ def image() -> str:
         if made is None or any(made.labels.get(key) != value for key, value in labels.items()):
             build(client, IMAGE, "Image of the peer", path=str(HERE), labels=labels)
     return IMAGE
+
+
+def spamassassin() -> str:
+    """Return the command of this machine's SpamAssassin, else of the image's; "" for none."""
+    if shutil.which("spamassassin"):
+        return "spamassassin"
+    if not (engine.answers() and shutil.which("docker")):
+        say("There is no spamassassin and no Docker engine here: the score does without.")
+        return ""
+    try:
+        return f"docker run --rm -i --network none {image()} spamassassin"
+    except SetupError as error:
+        say(f"The score does without SpamAssassin: {error}")
+        return ""
 
 
 def start_peer(network: str, name: str | None = None) -> Peer:

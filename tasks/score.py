@@ -1,0 +1,22 @@
+"""
+Send one message through the host to a sink of our own, and score it as a receiving site would:
+`pyinfra inventories/prod.py tasks/score.py -y` (`make score`). Leaves nothing on the host.
+"""
+
+from pyinfra import host
+from pyinfra.api import DeployError
+from pyinfra.api.output import echo
+
+from operations.preflight import checked_settings
+from tasks.scoring.judge import judge
+from tasks.scoring.part import ScoreError, report
+from tasks.scoring.probe import exchange
+
+mail = checked_settings()
+published = {int(port): at for port, at in host.data.get("published_ports", {}).items()}
+try:
+    parts = judge(mail, exchange(mail, published), published)
+except ScoreError as error:
+    raise DeployError(f"{host.name}: {error}") from None
+echo(f"\n{report(mail.mail_hostname, parts)}", err=True)
+echo("\nBlocklists, certificate and all the rest: make check", err=True)

@@ -1,0 +1,71 @@
+"""DMARC (RFC 9989): is there a policy, and do SPF or DKIM speak for the address in From?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tasks.scoring.lookup import Lookup
+from tasks.scoring.message import Received
+from tasks.scoring.part import Aspect, Part
+
+LOST = 1.5
+ASPECT = Aspect("score.dmarc", "DMARC", "a policy, met by SPF or DKIM of the same domain")
+
+Policy = tuple[str, dict[str, str]]
+
+
+def policies(domain: str, lookup: Lookup) -> list[Policy]:
+    """Return the nearest DMARC records, of the domain or one above it, and where they are."""
+    for name in _upwards(domain):
+        found = [text for text in lookup.texts(f"_dmarc.{name}") if text.startswith("v=DMARC1")]
+        if found:
+            return [(name, _tags(text)) for text in found]
+    return []
+
+
+def _upwards(domain: str) -> Iterator[str]:
+    labels = domain.split(".")
+    for at in range(max(1, len(labels) - 1)):
+        yield ".".join(labels[at:])
+
+
+def _tags(record: str) -> dict[str, str]:
+    pairs = (tag.partition("=") for tag in record.split(";"))
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
+
+
+def aligned(author: str, domain: str, mode: str) -> bool:
+    """
+    Whether a domain speaks for the author's: the same one, or in relaxed mode one below the other.
+
+    + mode: "s" or "r", as in adkim= and aspf=
+    """
+    if mode == "s":
+        return author == domain
+    return f".{author}".endswith(f".{domain}") or f".{domain}".endswith(f".{author}")
+
+
+def part(received: Received, found: list[Policy], spf: Iterable[str], dkim: Iterable[str]) -> Part:
+    """
+    Judge policy and alignment.
+
+    + spf, dkim: the domains that SPF and DKIM passed for
+    """
+    author = received.from_domain
+    remedy = f"publish _dmarc.{author} as 'make dns' prints it"
+    if len(found) != 1:
+        seen = f"{len(found)} records, which count as none" if found else "there is no record"
+        return ASPECT.bad(author, f"{seen} at _dmarc.{author}", remedy, LOST)
+    ((name, tags),) = found
+    if tags.get("p", "none") not in ("none", "quarantine", "reject"):
+        return ASPECT.bad(author, f"the record of {name} has p={tags['p']}", remedy, LOST)
+    passed = []
+    if any(aligned(author, domain, tags.get("aspf", "r")) for domain in spf):
+        passed.append("SPF")
+    if any(aligned(author, domain, tags.get("adkim", "r")) for domain in dkim):
+        passed.append("DKIM")
+    policy = f"p={tags.get('p', 'none')} of {name}"
+    if not passed:
+        seen = f"{policy}: neither SPF nor DKIM passes for {author}"
+        return ASPECT.bad(author, seen, "mend SPF and DKIM, see above", LOST)
+    return ASPECT.good(author, f"{policy}, met by {' and '.join(passed)}")

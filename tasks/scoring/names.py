@@ -1,0 +1,52 @@
+"""The host's names: reverse DNS that leads back, and the name that it says in HELO."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tasks.scoring.lookup import Lookup
+from tasks.scoring.message import Address, Received
+from tasks.scoring.part import NO_ADDRESS, Aspect, Part
+
+LOST_POINTER, LOST_HELO = 1.5, 1.0
+POINTER = Aspect("score.ptr", "reverse DNS", "the HELO name, which leads back to the address")
+HELO = Aspect("score.helo", "HELO", "a name that leads to the host's addresses")
+
+
+def pointer(received: Received, sending: Sequence[Address], lookup: Lookup) -> Part:
+    """Judge the PTR record of each address that the host sends by."""
+    if not sending:
+        return POINTER.unknown("", NO_ADDRESS)
+    problems = [problem for each in sending if (problem := _pointer(each, received.helo, lookup))]
+    subject = ", ".join(map(str, sending))
+    if not problems:
+        return POINTER.good(subject, f"{subject} is {received.helo}, and the other way round")
+    remedy = f"set the reverse DNS to {received.helo} at the VPS provider"
+    return POINTER.bad(subject, "; ".join(problems), remedy, LOST_POINTER)
+
+
+def _pointer(address: Address, helo: str, lookup: Lookup) -> str | None:
+    names = lookup.pointers(address)
+    if not names:
+        return f"{address} has no PTR record"
+    if helo not in names:
+        return f"the PTR record of {address} is {names[0]}, HELO is {helo}"
+    if address not in lookup.addresses(helo):
+        return f"{address} is {helo}, but {helo} does not lead back there"
+    return None
+
+
+def greeting(received: Received, sending: Sequence[Address], lookup: Lookup) -> Part:
+    """Judge the name that the host introduces itself by."""
+    helo = received.helo
+    if not sending:
+        return HELO.unknown(helo, NO_ADDRESS)
+    found = lookup.addresses(helo)
+    listed = ", ".join(sorted(map(str, found)))
+    remedy = f"publish the address of {helo} as 'make dns' prints it"
+    if not found:
+        return HELO.bad(helo, f"{helo} has no address in DNS", remedy, LOST_HELO)
+    if missing := [str(each) for each in sending if each not in found]:
+        seen = f"{helo} is {listed}, not {', '.join(missing)}"
+        return HELO.bad(helo, seen, remedy, LOST_HELO)
+    return HELO.good(helo, f"{helo} is {listed}")

@@ -1,0 +1,86 @@
+"""What SpamAssassin thinks of the message: on the control side, with its local rules only."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+
+from tasks.scoring.part import Aspect, Part
+
+#: Environment key with the command to run, as `make score` sets it.
+COMMAND = "MAIL_SPAMASSASSIN"
+TIMEOUT = 60.0
+ASPECT = Aspect("score.spamassassin", "SpamAssassin", "0 points or less")
+
+# -L: no network. -t: with the report. -x: neither reads nor makes settings in the home folder.
+_ARGUMENTS = ("-L", "-t", "-x")
+_SETTINGS = (
+    "use_bayes 0",  # what this machine has learnt says nothing of others
+    # Nobody is trusted for a private address: a test network is as foreign as the rest.
+    "trusted_networks 0.0.0.0/32",
+    # Missing reverse DNS is judged by its own part; the local rules alone weigh it three times as
+    # heavily as all rules together do.
+    "score RDNS_NONE 0",
+)
+
+
+def command() -> list[str]:
+    """Return the command that is there: of the environment, else this machine's; [] for none."""
+    if given := shlex.split(os.environ.get(COMMAND, "")):
+        return given
+    return ["spamassassin"] if shutil.which("spamassassin") else []
+
+
+def report(argv: list[str], message: bytes) -> str:
+    """Return SpamAssassin's report on a message; ValueError with the reason where there is none."""
+    settings = [word for line in _SETTINGS for word in ("--cf", line)]
+    try:
+        done = subprocess.run(
+            [*argv, *_ARGUMENTS, *settings],
+            input=message,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"no answer in {TIMEOUT:g} s"
+        raise ValueError(f"{argv[0]}: {reason}") from None
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise ValueError(f"{argv[0]} exited with {done.returncode}: {' '.join(last)}")
+    return done.stdout.decode(errors="replace")
+
+
+_TOTAL = re.compile(r"^Content analysis details:\s+\((-?\d+\.\d) points", re.MULTILINE)
+_RULE = re.compile(r"^\s*(-?\d+\.\d)\s+([A-Z][A-Z0-9_]+)\s+(.*)$", re.MULTILINE)
+
+
+def part(text: str) -> Part:
+    """Judge a report: its points are lost, where they are more than 0."""
+    totals = list(_TOTAL.finditer(text))
+    if not totals:
+        return ASPECT.unknown("message", "its report has no points in it")
+    total = float(totals[-1][1])
+    rules = _RULE.findall(text, totals[-1].end())
+    listed = ", ".join(f"{name} {score}" for score, name, _ in rules) or "no rule"
+    seen = f"{total:g} points: {listed}"
+    if total <= 0:
+        return ASPECT.good("message", seen)
+    worst = max(rules, key=lambda rule: float(rule[0]))
+    remedy = f"{worst[1]}: {worst[2].strip()}"
+    return ASPECT.bad("message", seen, remedy, total)
+
+
+def judge(message: bytes) -> Part:
+    """Run SpamAssassin where there is one."""
+    argv = command()
+    if not argv:
+        remedy = "install spamassassin on this machine, or Docker for 'make score'"
+        return ASPECT.unknown("message", "not asked: there is none here", remedy)
+    try:
+        return part(report(argv, message))
+    except ValueError as error:
+        return ASPECT.unknown("message", f"not asked: {error}")

@@ -1,0 +1,121 @@
+"""The host as clients reach it from here: submission, and TLS on port 25."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Mapping
+from email.message import EmailMessage
+
+from settings import Settings
+from tasks.scoring.part import Aspect, Part, ScoreError
+
+#: Seconds for a connection to one address.
+TIMEOUT = 5.0
+LOST = 0.5
+#: Given, since smtplib would ask DNS for this machine's own name.
+EHLO = "localhost"
+TLS = Aspect("score.tls", "TLS", "STARTTLS on port 25, with a certificate")
+
+Place = tuple[str, int]
+
+
+def places(mail: Settings, published: Mapping[int, int], port: int) -> list[Place]:
+    """
+    Return where to try a port of the host.
+
+    + published: port -> port on 127.0.0.1, where the host is a container on this machine
+    """
+    if published:
+        return [("127.0.0.1", published[port])] if port in published else []
+    names = [*filter(None, (mail.mail_ipv4, mail.mail_ipv6)), mail.mail_hostname]
+    return [(str(name), port) for name in names]
+
+
+def _lenient() -> ssl.SSLContext:
+    """TLS with whatever certificate: it may be self-signed, and the login lives for seconds."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def connect(mail: Settings, published: Mapping[int, int]) -> smtplib.SMTP:
+    """Return a session with the submission service, in TLS: 465, or else 587."""
+    tried = []
+    for port in (465, 587):
+        for place in places(mail, published, port):
+            try:
+                return _session(place, port)
+            except (OSError, smtplib.SMTPException) as error:
+                tried.append(f"{place[0]}:{place[1]} ({_reason(error)})")
+    raise ScoreError(f"submission cannot be reached: {', '.join(tried)}")
+
+
+def _session(place: Place, port: int) -> smtplib.SMTP:
+    if port == 465:
+        return smtplib.SMTP_SSL(*place, local_hostname=EHLO, timeout=TIMEOUT, context=_lenient())
+    client = smtplib.SMTP(*place, local_hostname=EHLO, timeout=TIMEOUT)
+    try:
+        client.starttls(context=_lenient())
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        text = error.smtp_error
+        said = text.decode(errors="replace") if isinstance(text, bytes) else text
+        return f"{error.smtp_code} {said}"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def send(client: smtplib.SMTP, login: str, password: str, message: EmailMessage) -> None:
+    """Log in and submit the message."""
+    client.sock.settimeout(30)  # type: ignore[union-attr]  # the milters read it first
+    try:
+        client.login(login, password)
+        client.send_message(message)
+    except smtplib.SMTPAuthenticationError as error:
+        raise ScoreError(
+            f"the host refuses the login {login} ({_reason(error)}): run deploy.py, then this again"
+        ) from None
+    except smtplib.SMTPRecipientsRefused as error:
+        ((code, text),) = error.recipients.values()
+        raise ScoreError(
+            f"the host does not take the message: {code} {text.decode(errors='replace')}"
+        ) from None
+    except (OSError, smtplib.SMTPException) as error:
+        raise ScoreError(f"the host does not take the message: {_reason(error)}") from None
+
+
+def tls(mail: Settings, published: Mapping[int, int]) -> Part:
+    """Connect to port 25 and judge its TLS."""
+    tried = []
+    for place in places(mail, published, 25):
+        try:
+            client = smtplib.SMTP(*place, local_hostname=EHLO, timeout=TIMEOUT)
+        except (OSError, smtplib.SMTPException) as error:
+            tried.append(f"{place[0]}:{place[1]} ({_reason(error)})")
+            continue
+        with client:
+            return _tls_of(client)
+    seen = f"port 25 cannot be reached from here: {', '.join(tried) or 'it is not published'}"
+    return TLS.unknown("port 25", seen, "many networks block port 25: try from elsewhere")
+
+
+def _tls_of(client: smtplib.SMTP) -> Part:
+    remedy = "run deploy.py, then 'make check' for the certificate"
+    try:
+        client.ehlo()
+        if not client.has_extn("starttls"):
+            return TLS.bad("port 25", "port 25 offers no STARTTLS", remedy, LOST)
+        client.starttls(context=_lenient())
+    except (OSError, smtplib.SMTPException) as error:
+        return TLS.bad("port 25", f"STARTTLS fails: {_reason(error)}", remedy, LOST)
+    assert isinstance(client.sock, ssl.SSLSocket)
+    if not client.sock.getpeercert(binary_form=True):
+        return TLS.bad("port 25", "TLS without a certificate", remedy, LOST)
+    return TLS.good("port 25", f"{client.sock.version()}, with a certificate")

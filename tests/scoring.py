@@ -1,0 +1,86 @@
+"""For the tests of tasks/scoring: a captured message, and DNS with whatever records."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from email import message_from_bytes
+from email.utils import parsedate_to_datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import dns.rdata
+
+from tasks.scoring import message
+from tasks.scoring.lookup import Lookup, LookupFailed
+from tasks.scoring.message import Address, Received
+
+FIXTURES = Path(__file__).parent / "fixtures/scoring"
+HOST = "mail.example.test"
+DOMAIN = "example.test"
+KEY = f"default._domainkey.{DOMAIN}"
+ADDRESS = IPv4Address("192.0.2.25")
+POINTER = "25.2.0.192.in-addr.arpa"
+SENDING: list[Address] = [ADDRESS]
+
+Records = dict[tuple[str, str], list[str]]
+
+
+class Zone(Lookup):
+    """DNS with just these records, in a zone file's form; names in `dead` are not answered."""
+
+    def __init__(self, records: Records, dead: tuple[str, ...]) -> None:
+        self._records = records
+        self._dead = dead
+
+    def records(self, name: str, kind: str) -> list[Any]:
+        name = name.rstrip(".").lower()
+        if name in self._dead:
+            raise LookupFailed(f"no answer to {kind} of {name}")
+        return [
+            dns.rdata.from_text("IN", kind, each) for each in self._records.get((name, kind), [])
+        ]
+
+
+def zone(*dead: str, **changes: list[str]) -> Zone:
+    """
+    Return all the records, some of them replaced: a, mx, spf, key, dmarc, ptr.
+
+    + dead: names that are not answered
+    """
+    key = (FIXTURES / "key-13.txt").read_text().strip()
+    records = {
+        "a": [str(ADDRESS)],
+        "mx": [f"10 {HOST}."],
+        "spf": [f'"v=spf1 mx ip4:{ADDRESS} ~all"', '"other=text"'],
+        "key": [f'"{key[:200]}" "{key[200:]}"'],
+        "dmarc": ['"v=DMARC1; p=quarantine; adkim=r; aspf=r"'],
+        "ptr": [f"{HOST}."],
+        **changes,
+    }
+    places = {
+        "a": (HOST, "A"),
+        "mx": (DOMAIN, "MX"),
+        "spf": (DOMAIN, "TXT"),
+        "key": (KEY, "TXT"),
+        "dmarc": (f"_dmarc.{DOMAIN}", "TXT"),
+        "ptr": (POINTER, "PTR"),
+    }
+    return Zone({places[name]: texts for name, texts in records.items()}, dead)
+
+
+def captured(release: int = 13) -> Received:
+    """Return the message as it left a host of that release."""
+    return message.parse_dump((FIXTURES / f"dump-{release}.txt").read_bytes())
+
+
+def sent(received: Received) -> datetime:
+    """Return when the captured message was sent."""
+    return parsedate_to_datetime(message_from_bytes(received.raw)["Date"])
+
+
+def replaced(old: bytes, new: bytes) -> Received:
+    """Return the captured message with something else in it."""
+    received = captured()
+    assert old in received.raw
+    return Received(received.helo, received.mail_from, received.raw.replace(old, new))
