@@ -82,9 +82,15 @@ def check(host: MailHost, **data: Any) -> CheckRun:
 def publish(host: MailHost) -> dict[str, str]:
     """Serve all records of a host by the peer's BIND, the reverse name too; return the zones."""
     _, texts = host.dns()
-    zones = {domain: with_name_server(text) for domain, text in texts.items()}
-    for domain, text in zones.items():
-        host.peer.load_zone(domain, text)
+    zones = {
+        origin: with_name_server(text)
+        for origin, text in texts.items()
+        if not origin.endswith(".arpa")
+    }
+    for origin, text in zones.items():
+        host.peer.load_zone(origin, text)
+    for origin in texts.keys() - zones.keys():  # would hide the peer's, which is larger
+        host.peer.exec("rm", "-f", f"/etc/bind/zones/{origin}")
     host.peer.name_address(host.target.address, HOSTNAME)
     host.peer.load_zone(BLOCKLIST, "nothing A 127.0.0.1\n")
     return zones

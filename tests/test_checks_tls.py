@@ -224,6 +224,12 @@ def test_the_ports_of_a_stopped_service_are_not_judged() -> None:
     assert {each.status for each in findings.values()} == {Status.UNKNOWN}
 
 
+def test_postfix_without_its_milter_says_later() -> None:
+    later = dict.fromkeys((25, 587), Served(no_tls="454 4.3.0 Try again later"))
+    assert {each.status for each in judged(later, ["opendkim"]).values()} == {Status.OK}
+    assert judged(later)["tls.certificate"].status == Status.FAILED
+
+
 def test_old_tls() -> None:
     findings = judged({25: Served(certificate=issued(), version="TLSv1")})
     assert (findings["tls.version"].status, findings["tls.version"].severity) == (

@@ -46,7 +46,7 @@ def spf(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
     evaluated = partial(_evaluations, mail, domain=domain, lookups=lookups)
 
     def passes(answer: Answer) -> Verdict:
-        return _judge_spf(mail, answer, wanted, partial(evaluated))
+        return _judge_spf(mail, domain, answer, wanted, evaluated)
 
     def few_lookups(answer: Answer) -> Verdict:
         record = _only_record(answer)
@@ -88,14 +88,14 @@ def _only_record(answer: Answer) -> str | None:
 
 
 def _judge_spf(
-    mail: Settings, answer: Answer, wanted: str, evaluated: partial[list[Evaluation]]
+    mail: Settings, name: str, answer: Answer, wanted: str, evaluated: partial[list[Evaluation]]
 ) -> Verdict:
     """Judge the SPF record of a name that the host sends as."""
     found = spf_records.records(answer.records)
     seen = ", ".join(found) or "no SPF record"
     if len(found) != 1:
         merge = f"keep one: {len(found)} SPF records count as none (RFC 7208, 4.5)"
-        return wrong(merge if found else f"publish TXT {wanted}", seen=seen)
+        return wrong(merge if found else f"publish {name}. TXT {wanted}", seen=seen)
     if found[0] == wanted:
         return right(seen)
     for evaluation in evaluated(found[0]):
@@ -104,7 +104,9 @@ def _judge_spf(
         if evaluation.result != "pass" and (mail.mail_ipv4 or mail.mail_ipv6):
             if evaluation.unanswered:
                 return unsure(evaluation.unanswered[0])
-            remedy = f"publish TXT {wanted}: the host gets {evaluation.result!r} by this one"
+            remedy = (
+                f"publish {name}. TXT {wanted}: the host gets {evaluation.result!r} by this one"
+            )
             return wrong(remedy, seen=seen)
     return right(seen)
 
@@ -117,7 +119,7 @@ def helo_spf(mail: Settings, record: Record, lookups: Lookups) -> list[Finding]:
         if answer.alias:
             return unsure(f"the name is an alias of {answer.alias} (dns.mx_cname)")
         evaluated = partial(_evaluations, mail, domain=name, lookups=lookups)
-        said = _judge_spf(mail, answer, wanted, evaluated)
+        said = _judge_spf(mail, name, answer, wanted, evaluated)
         # Without one nothing is refused; by one that fails, mail is.
         missing = not spf_records.records(answer.records)
         return (

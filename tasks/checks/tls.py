@@ -136,9 +136,14 @@ def findings(
     """
     Judge what the ports showed.
 
-    + inactive: services that don't run (host.units says so): their ports are not judged
+    + inactive: services that don't run (host.units says so): their ports are not judged, nor
+      those where Postfix says "later" for want of its milter
     """
-    judged = {port: one for port, one in served.items() if PORTS[port].service not in inactive}
+    judged = {
+        port: one
+        for port, one in served.items()
+        if PORTS[port].service not in inactive and not (inactive and one.no_tls.startswith("4"))
+    }
     return [reachable(judged, inactive), certificate(mail, judged, now), version(judged)]
 
 
