@@ -106,6 +106,7 @@ def bench(release: int) -> Iterator[Bench]:
     finally:
         for target in started:
             target.remove()
+        targets.remove_network(NETWORK)
 
 
 def measure_deploy(release: int) -> None:

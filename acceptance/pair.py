@@ -103,6 +103,7 @@ def two_hosts(prefix: str) -> Iterator[Pair]:
         for target in started:
             target.remove()
         world.remove()
+        targets.remove_network(prefix)
 
 
 def _deployed(prefix: str, by_domain: dict[str, targets.Target], world: peer.Peer) -> Pair:

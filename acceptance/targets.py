@@ -108,6 +108,12 @@ def network(name: str) -> str:
     return name
 
 
+def remove_network(name: str) -> None:
+    """Remove our Docker network of that name, which nothing is in any more."""
+    for each in client().networks.list(names=[f"^{name}$"], filters={"label": LABEL}):
+        each.remove()
+
+
 def ours(*owners: str) -> list[Any]:
     """Return our containers, in whatever state: of the `demo`, of `acceptance`, or all."""
     found = client().containers.list(all=True, filters={"label": LABEL})
