@@ -53,6 +53,13 @@ mail = [
             "mail_tls": {"mode": "self-signed"},
             # "mail_tls": {"mode": "files", "cert": "~/tls/fullchain.pem", "key": "~/tls/key.pem"},
             #
+            # --- Forgeries of domains that say "reject" are refused ("mark", the default, only marks).
+            # "mail_dmarc_inbound": "enforce",
+            #
+            # --- More DNS: who may issue certificates, and your domains that have no mail.
+            # "mail_caa_issuers": ["letsencrypt.org"],
+            # "mail_null_domains": ["example.net"],
+            #
             # --- Where the provider blocks port 25: a smarthost, and a file with `user:password`.
             # "mail_relayhost": "smtp.example.net:587",
             # "mail_relayhost_credentials": "~/secrets/smarthost",
