@@ -37,7 +37,8 @@ ON_ONE_RELEASE = ("check",)  # test_breakages.py runs the same on both
 PARTS = {
     "deploy": ("deploy", "drift"),
     "interruption": ("interruption", "dns"),
-    "users": ("users", "facts", "relayhost", "import", "inbound"),
+    "users": ("users", "relayhost", "inbound"),
+    "facts": ("facts", "import", "check", "score"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 

@@ -120,3 +120,6 @@ def test_every_record_is_printed_with_its_reason(host: MailHost, wanted: list[Re
         need = "required" if record.required else "optional"
         at = lines.index([need, record.name, record.type, record.content])
         assert printed.splitlines()[at + 1].strip() == record.why
+    # Said here as well, since what is wanted comes from the same code.
+    pointer = ipaddress.ip_address(host.target.address).reverse_pointer
+    assert ["required", pointer, "PTR", f"{HOSTNAME}."] in lines

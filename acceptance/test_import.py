@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
 from acceptance.conftest import inventory_data
 from acceptance.mailhost import MailHost, message
 from tasks.password import sha512_crypt
@@ -27,14 +32,27 @@ mkdir -p /home/stranger/Maildir/cur
 """
 
 
-def test_a_maildir_is_imported_with_its_flags_uids_and_folders(changed_host: MailHost) -> None:
-    host = changed_host
+def with_dora(host: MailHost, dora: dict[str, str]) -> dict[str, Any]:
+    """Return the inventory keys of the plain host and one user more."""
     users = inventory_data(host.target)["mail_users"]
     assert isinstance(users, dict)
-    data = {"mail_users": {**users, "dora": {"password_hash": sha512_crypt("dora")}}}
+    return {"mail_users": {**users, "dora": dora}}
+
+
+@pytest.fixture
+def by_hand(changed_host: MailHost) -> Iterator[MailHost]:
+    """A host with Maildirs below /home, and without them and their import afterwards."""
+    changed_host.run("sh", "-c", OLD_MAILDIR)
+    yield changed_host
+    changed_host.run("rm", "-rf", "/home/dora", "/home/stranger")
+    changed_host.must_deploy(**with_dora(changed_host, {"state": "absent", "mail": "purge"}))
+
+
+def test_a_maildir_is_imported_with_its_flags_uids_and_folders(by_hand: MailHost) -> None:
+    host = by_hand
+    data = with_dora(host, {"password_hash": sha512_crypt("dora")})
     host.passwords["dora@example.test"] = "dora"
     host.must_deploy(**data)
-    host.run("sh", "-c", OLD_MAILDIR)
     host.send(message("arrived before the import", "alice@example.test", "dora@example.test"))
     host.wait_for("dora", "arrived before the import")
 
@@ -58,6 +76,3 @@ def test_a_maildir_is_imported_with_its_flags_uids_and_folders(changed_host: Mai
 
     again = host.deploy("tasks/import_maildirs.py", **data)
     assert (again.code, again.changed) == (0, [])
-    host.run("rm", "-rf", "/home/dora", "/home/stranger")
-    removed = {"dora": {"state": "absent", "mail": "purge"}}
-    host.must_deploy(mail_users={**users, **removed})

@@ -120,6 +120,8 @@ def test_mail_of_the_machine_itself_arrives(host: MailHost, recipient: str) -> N
 def test_both_mechanisms_log_in(host: MailHost, port: int, mechanism: str) -> None:
     with host.smtp(port) as client:
         assert set(client.esmtp_features["auth"].split()) == {"PLAIN", "LOGIN"}
+        assert client.ehlo_resp is not None
+        assert b"AUTH=" not in client.ehlo_resp, "smtplib takes the old form for the same"
         client.user, client.password = "bob", host.passwords["bob@example.test"]
         attempt = client.auth_plain if mechanism == "PLAIN" else client.auth_login
         assert client.auth(mechanism, attempt)[0] == 235
@@ -217,8 +219,12 @@ def test_submission_tells_nothing_of_the_senders_machine(host: MailHost, port: i
 def test_mail_of_others_is_left_as_it_is(host: MailHost) -> None:
     subject = unique("theirs")
     with host.smtp(25) as client:
-        text = talkative(subject, "stranger@world.test")
+        text = b"To: carol\r\n" + talkative(subject, "stranger")
         client.sendmail("stranger@world.test", [CAROL], text)
     mail = message_from_bytes(host.wait_for(CAROL, subject))
     assert {key: mail[key] for key in TALKATIVE} == TALKATIVE
+    # What is incomplete stays so: our domain in another's From would be a forgery of our making.
+    assert (mail["From"], mail["To"]) == ("stranger", "carol")
+    assert "Date" not in mail
+    assert "Message-ID" not in mail
     assert mail["Received"].startswith("from client.test (")

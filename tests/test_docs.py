@@ -15,7 +15,8 @@ def test_the_page_of_settings_is_current() -> None:
 
 def test_the_tutorials_tests_exist() -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/tutorial.md").read_text()))
-    code = "".join(path.read_text() for path in (ROOT / "acceptance").glob("test_*.py"))
+    files = [path for tests in ("acceptance", "tests") for path in (ROOT / tests).glob("test_*.py")]
+    code = "".join(path.read_text() for path in files)
     assert named - set(re.findall(r"^def (test_\w+)", code, re.MULTILINE)) == set()
     assert len(named) > 30
 
