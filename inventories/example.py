@@ -53,7 +53,7 @@ mail = [
             "mail_tls": {"mode": "self-signed"},
             # "mail_tls": {"mode": "files", "cert": "~/tls/fullchain.pem", "key": "~/tls/key.pem"},
             #
-            # --- Forgeries of domains that say "reject" are refused ("mark", the default, only marks).
+            # --- Forgeries of domains that say "reject" are refused (the default only marks them).
             # "mail_dmarc_inbound": "enforce",
             #
             # --- More DNS: who may issue certificates, and your domains that have no mail.
