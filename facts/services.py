@@ -52,6 +52,8 @@ SERVICES = (
             "/etc/postfix/master.cf",
             "/etc/postfix/tables",
             "/etc/ssl/mail/mail.pem",
+            # An smtpd keeps its connection to Dovecot's old auth process over Dovecot's reload.
+            "/etc/dovecot/dovecot.conf",
         ),
     ),
 )
