@@ -13,8 +13,8 @@ from acceptance import peer
 from acceptance.conftest import inventory_data
 from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost
 from operations.dns import Record, records
+from operations.inventory import parse
 from operations.zones import enclosing, rdata
-from settings import parse
 
 IPV6 = {"mail_ipv6": "2001:db8::25"}  # for the records only: the test network has no IPv6
 

@@ -59,15 +59,21 @@ def test_a_forward_keeps_passing(pair: Pair, alias: str) -> None:
         assert kept["Return-Path"] == "<ann@alpha.example>", "only what is forwarded is rewritten"
 
 
+def bounce(pair: Pair, about: str) -> bytes:
+    """Return the bounce of a message of ann's, as soon as she has it."""
+
+    def arrived() -> bytes:
+        found = pair.alpha.search("ann", "Undelivered Mail Returned to Sender")
+        return next((raw for raw in found if about.encode() in raw), b"")
+
+    return wait_until(arrived, 60, f"the bounce of {about!r}")
+
+
 def test_a_bounce_of_a_forward_finds_its_way_back_and_is_signed(pair: Pair) -> None:
     subject = unique("lost")
     pair.alpha.send(message(subject, "ann@alpha.example", "lost@beta.example"), "ann")
 
-    def bounce() -> bytes:
-        found = pair.alpha.search("ann", "Undelivered Mail Returned to Sender")
-        return next((raw for raw in found if subject.encode() in raw), b"")
-
-    raw = wait_until(bounce, 20, "the bounce")
+    raw = bounce(pair, subject)
     assert b"refused@world.test" in raw
     assert {"dkim", "dmarc"} <= passed(pair.alpha, raw), results(pair.alpha, raw)
 
@@ -76,11 +82,7 @@ def test_a_loop_between_hosts_ends(pair: Pair) -> None:
     subject = unique("loop")
     pair.alpha.send(message(subject, "ann@alpha.example", "loop@beta.example"), "ann")
 
-    def bounce() -> bytes:
-        found = pair.alpha.search("ann", "Undelivered Mail Returned to Sender")
-        return next((raw for raw in found if subject.encode() in raw), b"")
-
-    assert b"too many hops" in wait_until(bounce, 60, "the loop's end")
+    assert b"too many hops" in bounce(pair, subject)
     assert [host.run("postqueue", "-p") for host in pair.hosts] == ["Mail queue is empty\n"] * 2
 
 

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from facts.data import FactData
 from facts.postfix import parse_queue
-from facts.shell import script
+from facts.shell import key_values, script
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,7 @@ attempt "$1" "$2" | { observe; sed 's/^/outbound=/'; echo "clock=$(date +%s.%N)"
 
 def parse_health(output: list[str]) -> HealthState:
     """Parse the key=value lines of the Health fact's command."""
-    values: dict[str, list[str]] = {}
-    for line in output:
-        key, equals, value = line.partition("=")
-        if not equals:
-            raise FactProcessError(f"expected key=value: {line!r}")
-        values.setdefault(key, []).append(value)
+    values = key_values(output)
     try:
         return _state(values)
     except (ValueError, IndexError) as error:

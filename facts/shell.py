@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyinfra.api import QuoteString, StringCommand
+from pyinfra.api.exceptions import FactProcessError
 
 
 def script(text: str, *arguments: str, stdin: str | None = None) -> StringCommand:
@@ -17,3 +18,14 @@ def script(text: str, *arguments: str, stdin: str | None = None) -> StringComman
     if stdin is None:
         return StringCommand(*words)
     return StringCommand(*words, _stdin=stdin)
+
+
+def key_values(output: list[str]) -> dict[str, list[str]]:
+    """Parse lines of "key=value"; a key may come more than once."""
+    values: dict[str, list[str]] = {}
+    for line in output:
+        key, equals, value = line.partition("=")
+        if not equals:
+            raise FactProcessError(f"expected key=value: {line!r}")
+        values.setdefault(key, []).append(value)
+    return values

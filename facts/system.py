@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyinfra.api import FactBase, StringCommand
-from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 from facts.data import FactData
+from facts.shell import key_values
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,7 @@ true
 
 def parse_system(output: list[str]) -> SystemState:
     """Parse the key=value lines of the System fact's command."""
-    values: dict[str, list[str]] = {}
-    for line in output:
-        key, equals, value = line.partition("=")
-        if not equals:
-            raise FactProcessError(f"expected key=value: {line!r}")
-        values.setdefault(key, []).append(value)
+    values = key_values(output)
 
     def one(key: str) -> str:
         return values.get(key, [""])[0]

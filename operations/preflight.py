@@ -11,8 +11,9 @@ from pyinfra.api import DeployError
 
 from facts.system import SystemState
 from operations import addresses, certificates, dns, system
+from operations.inventory import parse
 from operations.local_files import read_login
-from settings import UNKNOWN, Settings, parse
+from settings import UNKNOWN, Settings
 
 
 def checked_settings(machine: SystemState | None = None) -> Settings:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from settings import Settings, parse
+from operations.inventory import parse
+from settings import Settings
 
 HASH = "$6$saltsalt$" + "x" * 86
 

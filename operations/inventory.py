@@ -1,0 +1,91 @@
+"""An inventory's data as settings, and its errors as lines for a person."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from settings import UNKNOWN, Settings, Tls, User
+
+
+def parse(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
+    """
+    Return a host's settings, and one line for each value that is wrong by itself.
+
+    + data: all inventory data of the host; keys without the prefix `mail_` are not ours
+
+    What is wrong is replaced by something harmless, so that the checks between keys
+    (operations/preflight.py) still find what else is wrong, and nothing that is not.
+    """
+    given = {key: value for key, value in data.items() if key.startswith("mail_")}
+    try:
+        return Settings.model_validate(given), []
+    except ValidationError as error:
+        problems = [_wording(details) for details in error.errors()]
+        return _without_errors(given, error), problems
+
+
+def _wording(error: Any) -> str:
+    """Return pydantic's error as "key: what is wrong; what would be right"."""
+    path = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    name = str(error["loc"][-1])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, _fields(error["loc"]), 1, cutoff=0)
+        return f"{path}: there is no such key; did you mean {near[0]}?"
+    example = _example(error["loc"])
+    if error["type"] == "missing":
+        return f"{path}: is missing; write one like {example}"
+    if error["type"] == "value_error":
+        return f"{path}: {error['ctx']['error']}"
+    message = error["msg"].removeprefix("Input ").replace("dictionary or instance of User", "dict")
+    return f"{path}: {message}; write it like {example}"
+
+
+def _fields(loc: tuple[int | str, ...]) -> dict[str, FieldInfo]:
+    """The fields of the model that an error's place is in."""
+    if len(loc) > 1 and loc[0] == "mail_users":
+        return User.model_fields
+    if len(loc) > 1 and loc[0] == "mail_tls":
+        return Tls.model_fields
+    return Settings.model_fields
+
+
+def _example(loc: tuple[int | str, ...]) -> str:
+    field = _fields(loc).get(str(loc[-1]), Settings.model_fields[str(loc[0])])
+    example = (field.examples or ["?"])[0]
+    if len(loc) > 1 and isinstance(example, dict):
+        example = next(iter(example.values()))
+    return repr(example)
+
+
+_PLACEHOLDERS: dict[str, object] = {
+    "mail_hostname": UNKNOWN,
+    "mail_domains": [UNKNOWN],
+    "mail_relayhost": f"{UNKNOWN}:25",
+}
+
+
+# pydantic takes an instance as it is.
+_UNCHECKED_USER = User.model_construct(password_hash="not checked")
+
+
+def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Settings:
+    values = {key: value for key, value in given.items() if key in Settings.model_fields}
+    for details in error.errors():
+        key, *rest = (str(part) for part in details["loc"])
+        if "[key]" in rest or (key == "mail_tls" and rest):
+            kept = {name: value for name, value in values[key].items() if str(name) != rest[0]}
+            values[key] = kept
+        elif key == "mail_users" and rest:
+            values[key] = {**values[key], rest[0]: _UNCHECKED_USER}
+        elif key == "mail_aliases" and rest:
+            values[key] = {**values[key], rest[0]: ["postmaster"]}
+        elif key in _PLACEHOLDERS:
+            values[key] = _PLACEHOLDERS[key]
+        else:
+            values.pop(key, None)
+    return Settings.model_validate(values)
