@@ -122,11 +122,18 @@ class MailHost:
 
     def fact(self, name: str, *arguments: str) -> Any:
         """Read a fact by the CLI: `pyinfra INVENTORY fact NAME --json`."""
-        result = self.pyinfra("fact", name, *arguments, "--json")
-        assert result.returncode == 0, result.stderr
-        ((_, per_host),) = json.loads(result.stdout).items()
-        ((_, value),) = per_host.items()
+        (value,) = self._facts(name, *arguments)
         return value
+
+    def facts(self, *names: str) -> dict[str, Any]:
+        """Read several facts by one call of the CLI; return name -> value."""
+        return dict(zip(names, self._facts(*names), strict=True))
+
+    def _facts(self, *arguments: str) -> list[Any]:
+        result = self.pyinfra("fact", *arguments, "--json")
+        assert result.returncode == 0, result.stderr
+        per_fact = json.loads(result.stdout).values()
+        return [value for per_host in per_fact for value in per_host.values()]
 
     def dns(self, **data: Any) -> tuple[str, dict[str, str]]:
         """Run tasks/dns.py; return what it prints, and each zone file by the zone's name."""

@@ -27,7 +27,7 @@ def test_a_host_has_the_empty_default_of_each(host: MailHost, target_name: str) 
         inventory = host.inventory.with_name(f"{name}.py")
         inventory.write_text(f"mail = ['@docker/{name}']\n")
         bare = MailHost(host.release, target, host.peer, inventory)
-        assert {fact: bare.fact(fact) for fact in EMPTY} == EMPTY
+        assert bare.facts(*EMPTY) == EMPTY
     finally:
         target.remove()
 

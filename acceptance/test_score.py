@@ -100,9 +100,10 @@ def test_with_the_zone_loaded_full_marks(published: MailHost) -> None:
 
 
 def test_a_smarthosts_login_and_tls_are_not_for_the_sink(
-    changed_host: MailHost, tmp_path: Path
+    changed_host: MailHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = changed_host
+    monkeypatch.delenv(COMMAND)  # SpamAssassin is not what this is about
     credentials = tmp_path / "smarthost"
     credentials.write_text("relay:relaypass\n")
     smarthost = {
@@ -113,6 +114,7 @@ def test_a_smarthosts_login_and_tls_are_not_for_the_sink(
     _, parts = score(host, **smarthost)
     assert {name for name, (lost, _) in parts.items() if lost == "?"} == {
         *("SPF", "reverse DNS", "HELO"),  # are the smarthost's
+        "SpamAssassin",
     }
     assert parts["DMARC"] == ("0", f"p=quarantine of {DOMAINS[0]}, met by DKIM")
 
