@@ -38,7 +38,8 @@ PARTS = {
     "deploy": ("deploy", "drift"),
     "interruption": ("interruption", "dns"),
     "users": ("users", "relayhost", "inbound"),
-    "facts": ("facts", "import", "check", "score"),
+    "facts": ("facts", "import", "score"),
+    "check": ("check", "tls"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 

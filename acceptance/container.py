@@ -1,5 +1,7 @@
 """One container that plays a host: run commands in it, wait for its boot, read its journal."""
 
+import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +15,11 @@ from acceptance.wait import TimedOut, wait_until
 
 LABEL = "mailhost"  # its value says whose a container or network is: demo or acceptance
 BOOT_TIMEOUT = 60.0
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "container": "docker",
+}
 
 # systemd wants a cgroup2 tree of its own that it may write to. Docker mounts a read-only one, or
 # (on a host with cgroup v1) a forest of others; both give way to the container's private tree.
@@ -40,6 +47,7 @@ class Target:
     release: int
     ports: dict[int, int]  # container port -> port on 127.0.0.1
     address: str  # in its Docker network
+    pid: int  # of its systemd, as this machine counts
 
     def exec(
         self,
@@ -49,9 +57,10 @@ class Target:
         timeout: float = 300,
     ) -> str:
         """Run a command as root; return its output (what is not UTF-8 in it as surrogates)."""
-        interactive = [] if input is None else ["-i"]
+        command, env = self._entering(input is not None)
         done = subprocess.run(
-            ["docker", "exec", *interactive, self.id, *argv],
+            [*command, *argv],
+            env=env,
             input=input.encode() if isinstance(input, str) else (input or b""),
             capture_output=True,
             check=False,
@@ -61,6 +70,16 @@ class Target:
         if check and done.returncode:
             raise CommandFailed(argv, done.returncode, out, err)
         return out
+
+    def _entering(self, reads: bool) -> tuple[list[str], dict[str, str] | None]:
+        """
+        Return what runs a command inside, and its environment: nsenter(1) for root and an engine on
+        this machine, which costs a twentieth of `docker exec`; otherwise that.
+        """
+        nsenter = shutil.which("nsenter")
+        if nsenter and os.geteuid() == 0 and engine.chosen_elsewhere() is None:
+            return [nsenter, "--all", "--target", str(self.pid), "--"], ENVIRONMENT
+        return ["docker", "exec", *(["-i"] if reads else []), self.id], None
 
     def wait_booted(self, timeout: float = BOOT_TIMEOUT) -> None:
         """Wait until systemd has started everything; show the units that failed, if any."""
@@ -118,6 +137,7 @@ def as_target(container: Any) -> Target:
             if bound
         },
         address=next(iter(network["Networks"].values()))["IPAddress"],
+        pid=container.attrs["State"]["Pid"],
     )
 
 

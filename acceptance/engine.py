@@ -25,7 +25,7 @@ DAEMON_LOG = Path("/var/log/mailhost-dockerd.log")
 START_TIMEOUT = 60.0
 
 
-def _chosen_elsewhere() -> str | None:
+def chosen_elsewhere() -> str | None:
     """Return how the user chose another engine than the default one, for messages; else None."""
     if os.environ.get("DOCKER_HOST"):
         return f"DOCKER_HOST={os.environ['DOCKER_HOST']}"
@@ -130,7 +130,7 @@ def ensure() -> Any:
     alive = not isinstance(client, Exception)
     if alive and shutil.which("docker"):
         return client
-    chosen = _chosen_elsewhere()
+    chosen = chosen_elsewhere()
     if not alive and chosen:
         raise SetupError(f"No Docker engine answers ({chosen}): start that one, or unset it.")
     if "Permission denied" in str(client):
