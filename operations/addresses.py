@@ -53,10 +53,20 @@ def implicit_mailbox(mail: Settings) -> str | None:
     return postmaster
 
 
+def machine_sites(mail: Settings) -> tuple[str, ...]:
+    """Return the names of this machine itself, as mail that is written on it may have them."""
+    return mail.mail_hostname, "localhost", f"localhost.{mail.primary_domain}"
+
+
+def is_remote(mail: Settings, address: str) -> bool:
+    """Whether an address is on another host."""
+    return address.rpartition("@")[2] not in (*mail.mail_domains, *machine_sites(mail))
+
+
 def remote_targets(mail: Settings) -> list[str]:
     """Return the addresses on other hosts that aliases lead to, sorted."""
     targets = {target for targets in mail.aliases.values() for target in targets}
-    return sorted(each for each in targets if each.rpartition("@")[2] not in mail.mail_domains)
+    return sorted(target for target in targets if is_remote(mail, target))
 
 
 def mailboxes(mail: Settings) -> list[str]:

@@ -36,15 +36,17 @@ def virtual_aliases(mail: Settings) -> list[tuple[str, str]]:
         (address, ", ".join(_next_hop(mail, target) for target in targets))
         for address, targets in addresses.aliases(mail).items()
     ]
-    for site in (mail.mail_hostname, "localhost", f"localhost.{mail.primary_domain}"):
+    for site in addresses.machine_sites(mail):
         rows += [(f"{name}@{site}", f"{name}@{mail.primary_domain}") for name in _LOCAL_NAMES]
     return rows
 
 
 def _next_hop(mail: Settings, target: str) -> str:
     """Return an alias's target; on another host as NAME=HOST in the domain of the second pass."""
+    if not addresses.is_remote(mail, target):
+        return target
     name, _, domain = target.rpartition("@")
-    return target if domain in mail.mail_domains else f"{name}={domain}@{FORWARD_DOMAIN}"
+    return f"{name}={domain}@{FORWARD_DOMAIN}"
 
 
 def sender_logins(mail: Settings) -> list[tuple[str, str]]:

@@ -62,6 +62,15 @@ def test_only_what_leads_to_other_hosts_takes_the_second_pass() -> None:
     assert "127.0.0.1:10026" in (postfix_file(mail, "master.cf") or "")
 
 
+def test_the_machines_own_names_are_no_other_host() -> None:
+    sites = ("mail.example.org", "localhost", "localhost.example.org")
+    mail = settings(mail_aliases={"cron": [f"root@{site}" for site in sites]})
+    rows = dict(postfix.virtual_aliases(mail))
+    assert rows["cron@example.org"] == ", ".join(f"root@{site}" for site in sites)
+    assert {rows[f"root@{site}"] for site in sites} == {"root@example.org"}
+    assert not postsrsd.runs(mail)
+
+
 def test_the_second_pass_finds_each_recipient_again() -> None:
     table = postfix_file(settings(mail_aliases=REMOTE), "forwards") or ""
     (pattern, replacement) = re.findall(r"^/(.+)/ (\S+)$", table, re.MULTILINE)[0]
