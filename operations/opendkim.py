@@ -10,6 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.opendkim import KEYS, SigningKeys
 from facts.shell import script
 from operations.configuration import Configuration, File, render
+from operations.units import drop_in
 from settings import Settings
 
 TABLES = "/etc/opendkim/tables"
@@ -33,14 +34,13 @@ def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
         tables=TABLES,
         nameservers=nameservers,
     )
-    unit = render("opendkim/opendkim.service.conf.j2")
     return Configuration(
         "opendkim",
         [
             File("/etc/opendkim.conf", main),
             File(f"{TABLES}/keys", key_table),
             File(f"{TABLES}/signing", signing_table),
-            File("/etc/systemd/system/opendkim.service.d/mailhost.conf", unit),
+            drop_in("opendkim"),
         ],
         check=_CHECK,
     )

@@ -7,6 +7,7 @@ from operations import addresses
 from operations.configuration import Configuration, File, lookup_table, render
 from operations.local_files import read_login
 from operations.system import MAIL_FOLDER
+from operations.units import drop_in
 from settings import Settings
 
 TABLES = "/etc/postfix/tables"
@@ -16,6 +17,9 @@ SINK_PORT = 10025
 
 #: Nobody's domain (RFC 2606): forwarded mail is in it between its two passes (master.cf, forward).
 FORWARD_DOMAIN = "forward.invalid"
+
+#: Debian release -> the unit that holds the processes: 12 has a template for instances.
+UNITS = {"12": "postfix@", "13": "postfix"}
 
 #: Names of this machine at which mail may be addressed to root and to postmaster.
 _LOCAL_NAMES = ("root", "postmaster", "abuse", "mailer-daemon")
@@ -116,6 +120,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
             ),
             relay_login(mail),
             File("/etc/aliases", render("postfix/aliases.j2")),
+            drop_in("postfix", UNITS[release]),
         ],
         check=_CHECK,
     )
