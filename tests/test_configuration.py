@@ -104,8 +104,10 @@ def test_a_reload_that_a_cut_run_did_not_reach_is_made_good() -> None:
 
 
 def test_file_states_are_parsed_and_paths_may_have_blanks() -> None:
-    assert parse_file_states(["abc root root 644 /etc/a b"]) == {
-        "/etc/a b": FileState("abc", "root", "root", "644")
+    lines = ["stat root root 644 /etc/a b", "stat root root 755 /etc/folder", "abc  /etc/a b"]
+    assert parse_file_states(lines) == {
+        "/etc/a b": FileState("abc", "root", "root", "644"),
+        "/etc/folder": FileState("-", "root", "root", "755"),
     }
 
 
