@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from acceptance import peer, snapshots, targets
+from acceptance import engine, peer, snapshots, targets
 from acceptance.mailhost import (
     DOMAINS,
     HOSTNAME,
@@ -191,9 +191,10 @@ def _deployed_once(start: Callable[[str | None], MailHost], release: int, run: s
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run its name here, in the process that the workers report to."""
-    if config.getoption("numprocesses", None) and not config.option.testrunuid:
-        config.option.testrunuid = uuid4().hex
+    """Give the run its name here, in the process that the workers report to; make room for them."""
+    if config.getoption("numprocesses", None):
+        config.option.testrunuid = config.option.testrunuid or uuid4().hex
+        engine.make_room()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
