@@ -231,9 +231,7 @@ def changed_host(host: MailHost) -> MailHost:
 def _as_the_test_expects_it(request: pytest.FixtureRequest) -> None:
     """Deploy the inventory as it is where the last test left another one."""
     if {"host", "changed_host"}.intersection(request.fixturenames) == {"host"}:
-        host = request.getfixturevalue("host")
-        if not host.plain:
-            host.must_deploy()
+        request.getfixturevalue("host").be_plain()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -126,6 +126,11 @@ class MailHost:
         assert run.total > 0
         return run
 
+    def be_plain(self) -> None:
+        """Deploy the inventory as it is, where the last run deployed another."""
+        if not self.plain:
+            self.must_deploy()
+
     def fact(self, name: str, *arguments: str) -> Any:
         """Read a fact by the CLI: `pyinfra INVENTORY fact NAME --json`."""
         (value,) = self._facts(name, *arguments)
