@@ -13,7 +13,9 @@ import pytest
 
 from facts.configuration import FileState, ManagedFiles, parse_file_states
 from facts.services import Services, ServiceState
-from operations.configuration import Configuration, File, _bundle, activation, apply, render
+from operations.activation import activation
+from operations.configuration import Configuration, File, apply, render
+from operations.swap import bundle
 from tests.fake import commands
 
 FILE = File("/etc/x/users", "alice\n", group="dovecot", mode="640")
@@ -42,8 +44,8 @@ def test_an_unwanted_file_is_in_place_when_absent() -> None:
     assert not File("/x", None).is_in_place(IN_PLACE)
 
 
-def test_the_bundle_carries_owner_and_mode_and_no_absent_file() -> None:
-    data = base64.b64decode(_bundle([FILE, File("/etc/gone", None)]))
+def test_the_bundle_carries_owner_and_mode() -> None:
+    data = base64.b64decode(bundle([FILE.entry]))
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         (entry,) = archive.getmembers()
         content = archive.extractfile(entry)
@@ -121,20 +123,21 @@ def test_header_checks_are_rules_or_comments(table: str, release: str) -> None:
 
 def test_the_scripts_are_valid_shell() -> None:
     from operations import (
-        configuration,
+        activation,
         dovecot,
         mailboxes,
         opendkim,
         packages,
         postfix,
+        swap,
         system,
         tls,
     )
 
     scripts = [
-        configuration._STAGE + dovecot._CHECK + opendkim._CHECK + postfix._CHECK,
-        configuration._SWAP,
-        configuration._ACTIVATE,
+        swap._STAGE + dovecot._CHECK + opendkim._CHECK + postfix._CHECK,
+        swap.PLACES + swap._KEEP + swap.PUT_BACK + swap._SWAP,
+        activation._ACTIVATE,
         mailboxes._RETIRE,
         opendkim._NEW_KEYS,
         packages._SCRIPT,
