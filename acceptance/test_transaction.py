@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from acceptance.conftest import HASHES
-from acceptance.mailhost import MailHost, data_arguments, message
+from acceptance.mailhost import MailHost, message
 from acceptance.test_interruption import LEFTOVERS, MAIN_CF, kill_when
 
 #: The earlier configuration: without a second domain, forwards to other hosts and OpenDMARC, each
@@ -74,13 +74,13 @@ BACK = "The earlier configuration is back, and answers."
 
 
 @pytest.fixture(scope="module")
-def earlier(host: MailHost) -> Iterator[str]:
+def earlier(host: MailHost) -> str:
     """A host with the earlier configuration; the last test deploys the inventory as it is."""
     host.must_deploy(**EARLIER)
-    yield host.run("sh", "-c", STATE)
+    return host.run("sh", "-c", STATE)
 
 
-def goes_back(host: MailHost, earlier: str, said: list[str], **data: object) -> None:
+def goes_back(host: MailHost, earlier: str, said: list[str], **data: Any) -> None:
     """Deploy; assert that it fails, says why, and that all is as it was, and serves."""
     run = host.deploy(**data)
     assert run.code == 1, run.output

@@ -51,6 +51,8 @@ class Session:
         answer = self._line()
         while re.match(r"\d{3}-", answer.rpartition("\n")[2]):
             answer += f"\n{self._line()}"
+        if not answer:
+            raise Fault(f"{self.place}: {asked} gets no answer, it is closed")
         if not answer.startswith(begin):
             raise Fault(f"{self.place}: {asked} is answered with {answer!r}, not with {begin!r}")
         return answer

@@ -35,8 +35,12 @@ class Milter:
     def __init__(self, path: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(TIMEOUT)
-        with as_account(CLIENT):
-            self.socket.connect(path)
+        try:
+            with as_account(CLIENT):
+                self.socket.connect(path)
+        except OSError as error:
+            reason = error.strerror or error
+            raise Fault(f"{CLIENT} can't reach the socket {path}: {reason}") from None
         self._ask(b"O", struct.pack(">III", _VERSION, _ALL_ACTIONS, _ALL_STEPS), b"O")
 
     def added(self, sender: str) -> list[str]:
@@ -115,7 +119,7 @@ def milter(path: str) -> Iterator[Milter]:
     except TimeoutError:
         raise Fault(f"{path}: no answer in {TIMEOUT:g} seconds") from None
     except OSError as error:
-        raise Fault(f"{CLIENT} can't reach the socket {path}: {error.strerror}") from None
+        raise Fault(f"{path}: {error.strerror}") from None
     finally:
         if opened:
             opened.socket.close()
