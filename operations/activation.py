@@ -50,7 +50,7 @@ act() { # ACTION NAME UNIT
   esac || { journal "$3"; return 1; }
 }
 probe() { # LINES
-  faulty=$(cd "$program" && echo "$1" | python3 -B -E -m probe) && return
+  faulty=$(cd "$program" && printf '%s\n' "$1" | python3 -B -E -m probe) && return
   for unit in $faulty; do journal "$unit"; done
   return 1
 }
