@@ -49,6 +49,13 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
             File(PROBE_USERS, "", group="dovecot", mode="640", secret=True),
         ],
         check=_CHECK,
+        probes=[
+            ("imap", "143", "starttls", PEM),
+            ("imap", "993", "tls", PEM),
+            ("pop3", "110", "starttls", PEM),
+            ("pop3", "995", "tls", PEM),
+            *(("knows", user) for user in list(mail.users)[:1]),
+        ],
     )
 
 

@@ -13,6 +13,7 @@ from operations.configuration import Configuration, File, render
 from settings import Settings
 
 TABLES = "/etc/opendkim/tables"
+SOCKET = "/var/spool/postfix/opendkim/opendkim.sock"
 
 
 def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
@@ -43,6 +44,7 @@ def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
             File("/etc/systemd/system/opendkim.service.d/mailhost.conf", unit),
         ],
         check=_CHECK,
+        probes=[("signs", SOCKET, domain) for domain in mail.mail_domains],
     )
 
 

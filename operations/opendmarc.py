@@ -28,6 +28,7 @@ def configuration(mail: Settings) -> Configuration:
             File("/etc/systemd/system/opendmarc.service.d/mailhost.conf", unit),
         ],
         check=_CHECK,
+        probes=[("answers", "/var/spool/postfix/opendmarc/opendmarc.sock")],
     )
 
 

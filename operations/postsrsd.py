@@ -17,4 +17,6 @@ def configuration(mail: Settings) -> Configuration:
     if not runs(mail):
         return Configuration("postsrsd", [], runs=False)
     content = render("postsrsd/postsrsd.j2", domains=mail.mail_domains)
-    return Configuration("postsrsd", [File("/etc/default/postsrsd", content)])
+    return Configuration(
+        "postsrsd", [File("/etc/default/postsrsd", content)], probes=[("rewrites", "10001")]
+    )
