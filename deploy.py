@@ -33,6 +33,7 @@ packages.install(
 )
 system.configure(
     name="Machine: names, clock, swap, the account that owns the mail",
+    system=machine,
     hostname=mail.mail_hostname,
     mailname=mail.primary_domain,
     swap_size=mail.mail_swap_size,

@@ -1,10 +1,11 @@
 """
 The targets of the acceptance suite: a bare Debian of each release, deployed by pyinfra's CLI.
 
-Debian 13 is reached over `docker exec`, Debian 12 over SSH with a sudo user, as in production.
-Each target has a network of its own with a peer in it: the rest of the world (BIND 9, an outside
-mail server, command-line clients). With pytest-xdist a release's tests come in several parts, each
-with a target of its own: one is deployed from bare, the others go on from a snapshot of it.
+They are reached over SSH with a sudo user, as in production; the one of Debian 13 that is deployed
+from bare over `docker exec`. Each target has a network of its own with a peer in it: the rest of
+the world (BIND 9, an outside mail server, command-line clients). With pytest-xdist a release's
+tests come in several parts, each with a target of its own: one is deployed from bare, the others
+go on from a snapshot of it.
 
 `--release 13` runs one release; `--keep` leaves the target up, and the next run deploys it again
 instead of starting from nothing, so that tests can be run one by one.
@@ -25,21 +26,27 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from acceptance import peer, snapshots, targets
-from acceptance.mailhost import DOMAINS, HOSTNAME, PASSWORDS, ROOT, MailHost
+from acceptance import engine, peer, snapshots, targets
+from acceptance.mailhost import (
+    DOMAINS,
+    HOSTNAME,
+    PASSWORDS,
+    ROOT,
+    MailHost,
+    inventory_name,
+    over_ssh,
+)
 from acceptance.pair import Pair, two_hosts
 from acceptance.progress import only_one
 from tasks.password import sha512_crypt
 
 RELEASES = (13, 12)
 ON_ONE_RELEASE = ("check",)  # test_breakages.py runs the same on both
-#: Parts of a release's tests that take about as long as each other; the rest is one more.
+#: Parts of a release's tests, about equally long; the rest is one more, and so are the tests of
+#: two hosts. `make acceptance` has a worker for each part, so that none needs two targets.
 PARTS = {
-    "deploy": ("deploy", "drift"),
-    "interruption": ("interruption", "dns"),
-    "users": ("users", "relayhost", "inbound"),
-    "facts": ("facts", "import", "score"),
-    "check": ("check", "tls"),
+    "deploys": ("deploy", "drift", "interruption"),
+    "settings": ("users", "score", "inbound", "relayhost", "import"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 
@@ -107,20 +114,12 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
     }
 
 
-def write_inventory(target: targets.Target, key: Path) -> Path:
-    """Write a target's inventory file: Debian 12 over SSH with sudo, Debian 13 over Docker."""
+def write_inventory(target: targets.Target, key: Path, by_docker: bool = False) -> Path:
+    """Write a target's inventory file: to be reached over SSH with sudo, or over Docker."""
     data = inventory_data(target)
-    name = f"@docker/{target.name}"
-    if target.release == 12:
-        name = "127.0.0.1"
-        data |= {
-            "ssh_port": target.ports[22],
-            "ssh_user": "admin",
-            "ssh_key": str(key),
-            "ssh_strict_host_key_checking": "no",
-            "ssh_known_hosts_file": "/dev/null",
-            "_sudo": True,
-        }
+    name = inventory_name(target, by_docker)
+    if not by_docker:
+        data |= over_ssh(target, key)
     path = key.parent / f"{target.name}.py"
     path.write_text(f"mail = [({name!r}, {data!r})]\n")
     return path
@@ -154,8 +153,10 @@ def host(
             authorized_key=ssh_key.with_suffix(".pub").read_text(),
             image=image,
         )
-        inventory = write_inventory(target, ssh_key)
-        return MailHost(release, target, world, inventory, kept=found is not None)
+        by_docker = release == 13 and image is None
+        inventory = write_inventory(target, ssh_key, by_docker)
+        kept = found is not None
+        return MailHost(release, target, world, inventory, by_docker=by_docker, kept=kept)
 
     if worker_id == "master":
         deployed = start()
@@ -190,9 +191,10 @@ def _deployed_once(start: Callable[[str | None], MailHost], release: int, run: s
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run its name here, in the process that the workers report to."""
-    if config.getoption("numprocesses", None) and not config.option.testrunuid:
-        config.option.testrunuid = uuid4().hex
+    """Give the run its name here, in the process that the workers report to; make room for them."""
+    if config.getoption("numprocesses", None):
+        config.option.testrunuid = config.option.testrunuid or uuid4().hex
+        engine.make_room()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -202,21 +204,34 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+def pair(ssh_key: Path, worker_id: str, request: pytest.FixtureRequest) -> Iterator[Pair]:
     """Two deployed mail hosts, one of each release, that know each other by DNS only."""
     if request.config.getoption("release"):
         pytest.skip("needs both releases")
-    with two_hosts(f"{request.config.getoption('prefix')}-pair") as hosts:
+
+    def image(release: int) -> str | None:
+        if worker_id == "master":
+            return None
+        snapshot = snapshots.tag(release, request.getfixturevalue("testrun_uid"))
+        with only_one(f"first-run-{release}"):  # waits for it, where it is being made
+            return None if snapshots.first_run(snapshot) is None else snapshot
+
+    with two_hosts(f"{request.config.getoption('prefix')}-pair", ssh_key, image) as hosts:
         yield hosts
 
 
 @pytest.fixture
-def changed_host(host: MailHost) -> Iterator[MailHost]:
-    """A host that the test changes; afterwards the inventory is deployed again as it is."""
+def changed_host(host: MailHost) -> MailHost:
+    """A host for a test that deploys something else, or comes after one that did."""
     host.plain = False  # until a run says otherwise
-    yield host
-    if not host.plain:
-        host.must_deploy()
+    return host
+
+
+@pytest.fixture(autouse=True)
+def _as_the_test_expects_it(request: pytest.FixtureRequest) -> None:
+    """Deploy the inventory as it is where the last test left another one."""
+    if {"host", "changed_host"}.intersection(request.fixturenames) == {"host"}:
+        request.getfixturevalue("host").be_plain()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -74,12 +74,18 @@ class MailHost:
     target: Target
     peer: Peer
     inventory: Path
+    by_docker: bool = False  # else over SSH
     kept: bool = False  # from an earlier run, deployed already
     plain: bool = False  # the last run deployed the inventory as it is
     first_run: list[str] = field(default_factory=list)  # what the run on the bare target changed
     hostname: str = HOSTNAME
     domains: tuple[str, ...] = DOMAINS
     passwords: dict[str, str] = field(default_factory=lambda: dict(PASSWORDS))
+
+    @property
+    def name(self) -> str:
+        """What the inventory, and so pyinfra, calls it."""
+        return inventory_name(self.target, self.by_docker)
 
     # ---- the deploy ---------------------------------------------------------------------------
     def pyinfra(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
@@ -119,6 +125,11 @@ class MailHost:
         assert run.code == 0, f"{run.output}\n{self.target.journal()}"
         assert run.total > 0
         return run
+
+    def be_plain(self) -> None:
+        """Deploy the inventory as it is, where the last run deployed another."""
+        if not self.plain:
+            self.must_deploy()
 
     def fact(self, name: str, *arguments: str) -> Any:
         """Read a fact by the CLI: `pyinfra INVENTORY fact NAME --json`."""
@@ -267,6 +278,24 @@ class MailHost:
         """Return the journal's lines that match a regular expression."""
         lines = self.run("journalctl", "--no-pager", "-o", "cat").splitlines()
         return [line for line in lines if re.search(pattern, line)]
+
+
+def inventory_name(target: Target, by_docker: bool) -> str:
+    """Return a target's name in an inventory, by which it is reached over Docker or over SSH."""
+    return f"@docker/{target.name}" if by_docker else target.name
+
+
+def over_ssh(target: Target, key: Path) -> dict[str, object]:
+    """Return the inventory data of a target that is reached over SSH, by a sudo user with a key."""
+    return {
+        "ssh_hostname": "127.0.0.1",
+        "ssh_port": target.ports[22],
+        "ssh_user": "admin",
+        "ssh_key": str(key),
+        "ssh_strict_host_key_checking": "no",
+        "ssh_known_hosts_file": "/dev/null",
+        "_sudo": True,
+    }
 
 
 def data_arguments(data: Mapping[str, object]) -> list[str]:

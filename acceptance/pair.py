@@ -5,7 +5,7 @@ beta.example on Debian 12, which obeys the policies of others (`mail_dmarc_inbou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance import peer, targets
-from acceptance.mailhost import ROOT, MailHost
+from acceptance.mailhost import MailHost, over_ssh
 from tasks.password import sha512_crypt
 
 PASSWORD = "pair-password"
@@ -77,8 +77,12 @@ def load_zones(world: peer.Peer, *hosts: MailHost) -> dict[str, str]:
 
 
 @contextmanager
-def two_hosts(prefix: str) -> Iterator[Pair]:
-    """Start both, deploy them in one run of the CLI, and publish what the package says."""
+def two_hosts(prefix: str, ssh_key: Path, image: Callable[[int], str | None]) -> Iterator[Pair]:
+    """
+    Start both, deploy them in one run of the CLI, and publish what the package says.
+
+    + image: returns what a release's target is made from, None for its base image
+    """
     world = peer.start_peer(prefix)
     started: list[targets.Target] = []
     try:
@@ -88,17 +92,19 @@ def two_hosts(prefix: str) -> Iterator[Pair]:
             target = targets.start(
                 f"{prefix}-{domain.partition('.')[0]}",
                 RELEASES[domain],
-                ports=dict.fromkeys((25, 465, 587, 993)),
+                ports=dict.fromkeys((22, 25, 465, 587, 993)),
                 network=prefix,
                 hostname=f"mail.{domain}",
                 dns=[world.address],
+                authorized_key=ssh_key.with_suffix(".pub").read_text(),
+                image=image(RELEASES[domain]),
             )
             started.append(target)
             return target
 
         with ThreadPoolExecutor() as pool:
             by_domain = dict(zip(RELEASES, pool.map(start, RELEASES), strict=True))
-        yield _deployed(prefix, by_domain, world)
+        yield _deployed(prefix, by_domain, world, ssh_key)
     finally:
         for target in started:
             target.remove()
@@ -106,19 +112,19 @@ def two_hosts(prefix: str) -> Iterator[Pair]:
         targets.remove_network(prefix)
 
 
-def _deployed(prefix: str, by_domain: dict[str, targets.Target], world: peer.Peer) -> Pair:
-    folder = ROOT / "build" / "acceptance"
-    folder.mkdir(parents=True, exist_ok=True)
+def _deployed(
+    prefix: str, by_domain: dict[str, targets.Target], world: peer.Peer, ssh_key: Path
+) -> Pair:
     entries: dict[str, Any] = {
         domain: (
-            f"@docker/{target.name}",
-            inventory_data(domain, target.address, world.address),
+            target.name,
+            inventory_data(domain, target.address, world.address) | over_ssh(target, ssh_key),
         )
         for domain, target in by_domain.items()
     }
 
     def written(name: str, *domains: str) -> Path:
-        path = folder / f"{prefix}-{name}.py"
+        path = ssh_key.parent / f"{prefix}-{name}.py"
         path.write_text(f"mail = {[entries[domain] for domain in domains]!r}\n")
         return path
 

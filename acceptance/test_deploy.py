@@ -127,7 +127,7 @@ def test_everything_comes_back_after_a_reboot(host: MailHost, ssh_key: Path) -> 
     container.stop(timeout=30)
     host.target = boot(container, dns=[host.peer.address])
     assert host.target.address == address, "the zones lead there"
-    write_inventory(host.target, ssh_key)  # its ports are published at others now
+    write_inventory(host.target, ssh_key, host.by_docker)  # its ports are published at others now
     for service in ("postfix", "dovecot", "opendkim"):
         assert host.run("systemctl", "is-active", service).strip() == "active"
     host.send(message("after the reboot", "alice@example.test", "bob@example.test"))

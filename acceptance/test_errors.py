@@ -53,12 +53,11 @@ def test_all_errors_at_once_and_nothing_touched(host: MailHost, command: tuple[s
 def refused(host: MailHost, wrong: Mapping[str, object], expected: list[str], *command: str) -> str:
     """Assert that a run ends with exactly these lines about this host; return its output."""
     result = host.pyinfra(*command, *data_arguments(wrong))
-    name = {12: "127.0.0.1", 13: f"@docker/{host.target.name}"}[host.release]
-    lines = [line for line in result.stderr.splitlines() if line.startswith(f"{name}: ")]
+    lines = [line for line in result.stderr.splitlines() if line.startswith(f"{host.name}: ")]
     assert result.returncode == 1
     assert len(lines) == len(expected), result.stderr
     for line, begin in zip(lines, expected, strict=True):
-        assert line.startswith(f"{name}: {begin}")
+        assert line.startswith(f"{host.name}: {begin}")
     assert "Traceback" not in result.stderr
     return result.stdout + result.stderr
 

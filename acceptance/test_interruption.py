@@ -64,7 +64,9 @@ def test_a_first_run_killed_at_every_step_is_made_good(
         authorized_key=ssh_key.with_suffix(".pub").read_text(),
     )
     try:
-        bare = MailHost(host.release, target, host.peer, write_inventory(target, ssh_key))
+        by_docker = host.release == 13
+        inventory = write_inventory(target, ssh_key, by_docker)
+        bare = MailHost(host.release, target, host.peer, inventory, by_docker=by_docker)
         for operation in ("Packages", "Machine", "TLS", "DKIM", "Configuration"):
             kill_when(bare, f"Starting operation: {operation}", then=BEGUN.get(operation, ""))
         bare.must_deploy()
@@ -92,11 +94,11 @@ def announced_size(host: MailHost) -> int:
         return int(client.esmtp_features["size"])
 
 
-@pytest.mark.parametrize("then", ["", f"until grep -q 7000000 {MAIN_CF}; do :; done"])
-def test_a_run_killed_while_it_swaps_is_made_good(changed_host: MailHost, then: str) -> None:
+def test_a_run_killed_while_it_swaps_is_made_good(changed_host: MailHost) -> None:
     host = changed_host
     changes = {"mail_message_size_limit": 7000000}
-    kill_when(host, "Starting operation: Configuration", *data_arguments(changes), then=then)
+    for then in ("", f"until grep -q 7000000 {MAIN_CF}; do :; done"):
+        kill_when(host, "Starting operation: Configuration", *data_arguments(changes), then=then)
     host.must_deploy(**changes)
     assert announced_size(host) == 7000000
     assert host.run("sh", "-c", LEFTOVERS) == ""
@@ -114,7 +116,6 @@ def test_leftovers_of_killed_commands_are_cleared(host: MailHost) -> None:
     )
     host.must_deploy()
     assert host.run("sh", "-c", LEFTOVERS) == ""
-    assert host.must_deploy().changed == []
 
 
 # What apt's daily job does on a new VPS at the worst moment; seconds.
@@ -144,7 +145,6 @@ def test_packages_left_half_configured_are_finished(host: MailHost) -> None:
         "Packages: Postfix, Dovecot, OpenDKIM and what they need"
     ]
     assert host.run("dpkg", "--audit") == ""
-    host.must_deploy()
     with host.pop3("alice") as client:
         assert client.stat()
 

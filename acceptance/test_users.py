@@ -20,6 +20,12 @@ PURGED = {"state": "absent", "mail": "purge"}
 UNKNOWN = (550, b"5.1.1")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _purged_in_the_end(host: MailHost) -> Iterator[None]:
+    yield
+    host.must_deploy(**with_dora(host, PURGED))
+
+
 def with_dora(host: MailHost, dora: dict[str, str] | None, **changes: Any) -> dict[str, Any]:
     """Return the inventory keys of the plain host and one user more."""
     users = inventory_data(host.target)["mail_users"]
@@ -82,15 +88,8 @@ def test_500_users_are_one_file(changed_host: MailHost) -> None:
     host.run("rm", "-r", "/var/vmail/example.test/user499")
 
 
-@pytest.fixture(scope="module")
-def without_dora(host: MailHost) -> Iterator[MailHost]:
-    """A host that dora is no user of, and neither is after these tests; her mail is purged."""
-    yield host
-    host.must_deploy(**with_dora(host, PURGED))
-
-
-def test_a_new_user_logs_in_and_receives_at_once(without_dora: MailHost) -> None:
-    host = without_dora
+def test_a_new_user_logs_in_and_receives_at_once(changed_host: MailHost) -> None:
+    host = changed_host
     before = host.pids()
     host.must_deploy(**present(host))
     host.send(message("welcome", "alice@example.test", DORA))
@@ -102,8 +101,8 @@ def test_a_new_user_logs_in_and_receives_at_once(without_dora: MailHost) -> None
     assert host.pids() == before
 
 
-def test_a_removed_user_is_out_and_the_mail_archived(without_dora: MailHost) -> None:
-    host = without_dora
+def test_a_removed_user_is_out_and_the_mail_archived(changed_host: MailHost) -> None:
+    host = changed_host
     host.must_deploy(**present(host))
     host.send(message("kept for later", "alice@example.test", DORA))
     host.wait_for("dora", "kept for later")
@@ -142,8 +141,8 @@ def test_a_removed_user_is_out_and_the_mail_archived(without_dora: MailHost) -> 
     host.run("rm", "-r", "/var/vmail/.archive")
 
 
-def test_a_user_who_vanished_is_locked_out_and_the_mail_stays(without_dora: MailHost) -> None:
-    host = without_dora
+def test_a_user_who_vanished_is_locked_out_and_the_mail_stays(changed_host: MailHost) -> None:
+    host = changed_host
     host.must_deploy(**present(host))
     host.send(message("still here", "alice@example.test", DORA))
     host.wait_for("dora", "still here")

@@ -22,33 +22,47 @@ class FileState(FactData):
     mode: str
 
 
+#: What the files of a change that is not confirmed were before it, see operations/swap.py.
+KEPT = "/var/lib/mailhost/kept"
+
 # A path that is no regular file (a directory, a dangling link) gets the digest "-", so that it
 # differs from any wanted content and the operation that wants a file there says so. So does what a
 # killed command left where operations make files aside.
-_SCRIPT = """
-for path in "$@" /etc/.mailhost.* /etc/dkimkeys/.new.* /etc/ssl/mail/.new.*; do
-  [ -e "$path" ] || [ -L "$path" ] || continue
-  if [ -f "$path" ]; then sum=$(sha256sum < "$path"); else sum=-; fi
-  stat -c "${sum%% *} %U %G %a %n" "$path"
+_SCRIPT = f"""
+count=$#
+for path in "$@" {KEPT} /etc/.mailhost.* /etc/dkimkeys/.new.* /etc/ssl/mail/.new.*; do
+  [ ! -e "$path" ] && [ ! -L "$path" ] || set -- "$@" "$path"
 done
+shift "$count"
+[ $# -gt 0 ] || exit 0
+stat -c 'stat %U %G %a %n' "$@"
+for path; do
+  shift
+  [ ! -f "$path" ] || set -- "$@" "$path"
+done
+[ $# -eq 0 ] || sha256sum "$@"
 """
 
 
 def parse_file_states(output: list[str]) -> dict[str, FileState]:
-    """Parse "sha256 owner group mode path" lines; a path that does not exist has no line."""
-    states = {}
+    """Parse "stat owner group mode path" and "sha256  path" lines; what is missing has none."""
+    found, digests = {}, {}
     for line in output:
-        fields = line.split(" ", 4)
-        if len(fields) != 5:
-            raise FactProcessError(f"unexpected line from stat: {line!r}")
-        *state, path = fields
-        states[path] = FileState(*state)
-    return states
+        if line.startswith("stat "):
+            _, owner, group, mode, path = line.split(" ", 4)
+            found[path] = (owner, group, mode)
+        else:
+            digest, separator, path = line.partition("  ")
+            if not separator:
+                raise FactProcessError(f"unexpected line from sha256sum: {line!r}")
+            digests[path] = digest
+    return {path: FileState(digests.get(path, "-"), *state) for path, state in found.items()}
 
 
 class ManagedFiles(FactBase[dict[str, FileState]]):
     """
-    Returns the state of each of the given files that exists, and of what a killed run left aside:
+    Returns the state of each of the given files that exists, and of what a killed run left aside,
+    the way back from an unconfirmed change included:
 
     .. code:: python
 

@@ -51,6 +51,13 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
             drop_in("dovecot"),
         ],
         check=_CHECK,
+        probes=[
+            ("imap", "143", "starttls", PEM),
+            ("imap", "993", "tls", PEM),
+            ("pop3", "110", "starttls", PEM),
+            ("pop3", "995", "tls", PEM),
+            *(("knows", user) for user in list(mail.users)[:1]),
+        ],
     )
 
 

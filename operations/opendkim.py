@@ -14,6 +14,7 @@ from operations.units import drop_in
 from settings import Settings
 
 TABLES = "/etc/opendkim/tables"
+SOCKET = "/var/spool/postfix/opendkim/opendkim.sock"
 
 
 def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
@@ -43,6 +44,7 @@ def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
             drop_in("opendkim"),
         ],
         check=_CHECK,
+        probes=[("signs", SOCKET, domain) for domain in mail.mail_domains],
     )
 
 

@@ -25,6 +25,7 @@ def configuration(mail: Settings) -> Configuration:
         "opendmarc",
         [File("/etc/opendmarc.conf", main), drop_in("opendmarc")],
         check=_CHECK,
+        probes=[("answers", "/var/spool/postfix/opendmarc/opendmarc.sock")],
     )
 
 

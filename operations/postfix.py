@@ -5,6 +5,7 @@ from __future__ import annotations
 from facts.tls import PEM
 from operations import addresses
 from operations.configuration import Configuration, File, lookup_table, render
+from operations.dovecot import PROBE_USERS
 from operations.local_files import read_login
 from operations.system import MAIL_FOLDER
 from operations.units import drop_in
@@ -123,7 +124,19 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
             drop_in("postfix", UNITS[release]),
         ],
         check=_CHECK,
+        probes=_probes(mail),
     )
+
+
+def _probes(mail: Settings) -> list[tuple[str, ...]]:
+    """Return what answers, see probe/."""
+    name, postmaster = mail.mail_hostname, f"postmaster@{mail.primary_domain}"
+    probes: list[tuple[str, ...]] = [("smtp", "25", name, PEM, postmaster)]
+    for port, mode in (("587", "starttls"), ("465", "tls")):
+        probes.append(("submission", port, mode, name, PEM, PROBE_USERS, postmaster))
+    if addresses.remote_targets(mail):
+        probes.append(("greets", "10026", name))
+    return probes
 
 
 # postconf warns of a parameter that no program reads, that is, of every misspelt name.

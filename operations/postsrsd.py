@@ -19,4 +19,4 @@ def configuration(mail: Settings) -> Configuration:
         return Configuration("postsrsd", [], runs=False)
     content = render("postsrsd/postsrsd.j2", domains=mail.mail_domains)
     files = [File("/etc/default/postsrsd", content), drop_in("postsrsd")]
-    return Configuration("postsrsd", files)
+    return Configuration("postsrsd", files, probes=[("rewrites", "10001")])

@@ -8,7 +8,7 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from facts.shell import script
-from facts.system import System, SystemState
+from facts.system import SystemState
 from operations.configuration import Configuration, File, render
 
 #: Releases whose Postfix and Dovecot this package configures.
@@ -100,7 +100,7 @@ def steps(
         commands.append(script(_NAME, hostname, mailname))
     if system.vmail is None or system.vmail_folder != "vmail:vmail:700":
         commands.append(script(_VMAIL, MAIL_FOLDER, *(str(number) for number in VMAIL_IDS)))
-    if system.clock_untried:
+    if system.clock_untried or not system.time_daemon:  # the packages brought one by now
         commands.append(StringCommand("systemctl start", DEFAULT_TIME_DAEMON))
     if swap_size and not system.swap and system.swap_room >= 2 * swap_size:
         commands.append(script(_SWAP, str(swap_size)))
@@ -109,18 +109,19 @@ def steps(
 
 @operation()
 def configure(
-    hostname: str, mailname: str, swap_size: int = 0
+    system: SystemState, hostname: str, mailname: str, swap_size: int = 0
 ) -> Generator[StringCommand, None, None]:
     """
     Set the machine's names and clock, make swap and the account that owns the mail.
 
+    + system: the machine as it was before this run
     + hostname: fully qualified name of this machine, see hostname(5)
     + mailname: domain of locally written mail, see mailname(5)
     + swap_size: bytes of the swap file that is made where there is no swap; 0 makes none.
       None is made either in a container (it has its host's), on a file system that cannot hold
       one, or where it would take more than half of the free space.
     """
-    commands = steps(host.get_fact(System), hostname, mailname, swap_size)
+    commands = steps(system, hostname, mailname, swap_size)
     if not commands:
         host.noop("the machine is as wanted")
     yield from commands

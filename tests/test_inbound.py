@@ -9,7 +9,7 @@ import pytest
 from facts.services import ServiceState
 from facts.system import SystemState
 from operations import opendmarc, packages, postfix, postsrsd
-from operations.configuration import activation
+from operations.activation import activation
 from settings import Settings
 from tests.inventory import settings
 

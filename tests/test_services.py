@@ -35,37 +35,43 @@ def test_needed_action_of_a_service_started_at_100(
 @pytest.mark.parametrize(
     ("release", "postfix"),
     [
-        ("12", ServiceState("postfix@-.service", True, True, 1157, "reload")),
-        ("13", ServiceState("postfix.service", True, True, 3414, "reload")),
+        ("12", ServiceState("postfix@-.service", True, True, 6801, "reload")),
+        ("13", ServiceState("postfix.service", True, True, 6438, "reload")),
     ],
 )
 def test_captured_output(release: str, postfix: ServiceState) -> None:
+    """Of a host where opendkim.conf, dovecot.conf and main.cf were touched."""
     states = parse_services((FIXTURES / f"services-{release}.txt").read_text().splitlines())
     assert states["postfix"] == postfix
-    assert [state.action for state in states.values()] == ["", "restart", "reload", "reload"]
+    assert {name: state.action for name, state in states.items()} == {
+        "systemd-journald": "",
+        "opendkim": "restart",
+        "opendmarc": "",
+        "postsrsd": "",
+        "dovecot": "reload",
+        "postfix": "reload",
+    }
+
+
+def shown(state: str, active: str, enabled: str) -> list[str]:
+    return [
+        "release 13",
+        "MainPID=0",
+        "Id=dovecot.service",
+        f"LoadState={state}",
+        f"ActiveState={active}",
+        f"UnitFileState={enabled}",
+        "InactiveExitTimestamp=",
+        "",
+    ]
 
 
 def test_a_service_that_is_not_installed_is_left_out() -> None:
-    lines = [
-        "service dovecot dovecot.service",
-        "MainPID=0",
-        "LoadState=not-found",
-        "ActiveState=inactive",
-        "InactiveExitTimestamp=",
-    ]
-    assert parse_services(lines) == {}
+    assert parse_services(shown("not-found", "inactive", "")) == {}
 
 
 def test_a_stopped_service_needs_a_start() -> None:
-    lines = [
-        "service dovecot dovecot.service",
-        "enabled disabled",
-        "MainPID=0",
-        "LoadState=loaded",
-        "ActiveState=failed",
-        "InactiveExitTimestamp=",
-        "reload 1795520820.9",
-    ]
-    assert parse_services(lines) == {
+    changed = "file 1795520820.9 1795520820.9 /etc/dovecot/dovecot.conf"
+    assert parse_services([*shown("loaded", "failed", "disabled"), changed]) == {
         "dovecot": ServiceState("dovecot.service", False, False, 0, "start")
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facts.packages import Packages, PackageStates, parse_package_states
-from facts.system import System, SystemState, parse_system
+from facts.system import SystemState, parse_system
 from operations import packages, system
 from tests.fake import commands
 
@@ -73,7 +73,7 @@ def test_problems_name_the_remedy() -> None:
 
 def configured(state: SystemState) -> list[str]:
     arguments = {"hostname": "mail.example.org", "mailname": "example.org", "swap_size": GIB}
-    return commands(system.configure, {System: state}, **arguments)[0]
+    return commands(system.configure, {}, system=state, **arguments)[0]
 
 
 def test_a_ready_machine_needs_nothing() -> None:
@@ -88,6 +88,7 @@ def test_a_ready_machine_needs_nothing() -> None:
         (replace(READY, vmail=None), "mailhost /var/vmail 5000 5000"),
         (replace(READY, vmail_folder="root:root:755"), "mailhost /var/vmail 5000 5000"),
         (replace(READY, swap=0, swap_room=20 * GIB), f"mailhost {GIB}"),
+        (replace(READY, time_daemon=""), "systemctl start systemd-timesyncd"),
         (replace(READY, clock_untried=True), "systemctl start systemd-timesyncd"),
     ],
 )
