@@ -19,7 +19,11 @@ STAMPS = "/run/mailhost"
 
 @dataclass(frozen=True)
 class Service:
-    """A systemd service and the files (or folders of files) that it reads."""
+    """
+    A systemd service and the files (or folders of files) that it reads.
+
+    + name: without its type, or a socket with it, whose service runs while somebody is connected
+    """
 
     name: str
     reload_paths: Sequence[str] = ()
@@ -30,7 +34,7 @@ SERVICES = (
     Service("systemd-journald", restart_paths=("/etc/systemd/journald.conf.d/mailhost.conf",)),
     Service(
         "opendkim",
-        reload_paths=("/etc/opendkim/tables",),
+        reload_paths=("/etc/opendkim/tables", "/etc/opendkim/from_header.lua"),
         restart_paths=(
             "/etc/opendkim.conf",
             "/etc/systemd/system/opendkim.service.d/mailhost.conf",
@@ -41,6 +45,15 @@ SERVICES = (
         restart_paths=(
             "/etc/opendmarc.conf",
             "/etc/systemd/system/opendmarc.service.d/mailhost.conf",
+        ),
+    ),
+    Service(
+        "mailhost-limits.socket",
+        restart_paths=(
+            "/etc/mailhost/limits.json",
+            "/etc/systemd/system/mailhost-limits.service",
+            "/etc/systemd/system/mailhost-limits.socket",
+            "/usr/local/lib/mailhost/limits.py",
         ),
     ),
     Service("postsrsd", restart_paths=("/etc/default/postsrsd",)),
@@ -86,9 +99,11 @@ for argument; do
   case $argument in
   service=*)
     name=${argument#service=}; unit=$name.service
+    case $name in *.socket) unit=$name ;; esac
+    enabled=$unit
     [ "$name" = postfix ] && [ "$VERSION_ID" = 12 ] && unit=postfix@-.service
     echo "service $name $unit"
-    systemctl is-enabled "$name.service" 2>/dev/null | sed 's/^/enabled /'
+    systemctl is-enabled "$enabled" 2>/dev/null | sed 's/^/enabled /'
     systemctl show --timestamp=us+utc -p LoadState,ActiveState,MainPID,InactiveExitTimestamp "$unit"
     if [ "$name" = postfix ] && [ -s /var/spool/postfix/pid/master.pid ]; then
       echo "MainPID=$(tr -d ' ' < /var/spool/postfix/pid/master.pid)"
@@ -144,7 +159,7 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
             unit=unit,
             enabled=block.get("enabled", [""])[0] in ("enabled", "enabled-runtime", "static"),
             active=active,
-            pid=int(block["MainPID"][-1]) if active else 0,
+            pid=int(block.get("MainPID", ["0"])[-1]) if active else 0,
             action=needed_action(
                 active,
                 _seconds(block["InactiveExitTimestamp"][0]),

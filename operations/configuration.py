@@ -158,15 +158,16 @@ systemctl daemon-reload
 stamps=$1; shift
 while [ $# -gt 0 ]; do
   action=$1 name=$2 unit=$3; shift 3
+  case $name in *.socket) whole=$name ;; *) whole=$name.service ;; esac
   echo "$action $unit"
   case $action in
-  enable) systemctl unmask -q "$name.service"; systemctl enable -q "$name.service" ;;
-  disable) systemctl disable -q --now "$name.service" ;;
+  enable) systemctl unmask -q "$whole"; systemctl enable -q "$whole" ;;
+  disable) systemctl disable -q --now "$whole" ;;
   reload) touch "$stamps/$name"; systemctl reload "$unit" ;;
   *)
     # The wrapper of Debian 12's Postfix has to be up as well.
     systemctl reset-failed "$unit" 2>/dev/null || true
-    systemctl "$action" "$name.service" "$unit" ||
+    systemctl "$action" "$whole" "$unit" ||
       { journalctl -n 20 --no-pager -u "$unit" >&2; exit 1; }
     ;;
   esac
@@ -184,7 +185,8 @@ def activation(
     """
     steps: list[tuple[str, ...]] = []
     for name in names:
-        service = services.get(name, ServiceState(f"{name}.service", False, False, 0, "start"))
+        unit = name if name.endswith(".socket") else f"{name}.service"
+        service = services.get(name, ServiceState(unit, False, False, 0, "start"))
         if not service.enabled:
             steps.append(("enable", name, service.unit))
         if service.action:

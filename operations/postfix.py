@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from facts.tls import PEM
-from operations import addresses
+from operations import addresses, limits
 from operations.configuration import Configuration, File, lookup_table, render
 from operations.local_files import read_login
 from operations.system import MAIL_FOLDER
 from settings import Settings
 
 TABLES = "/etc/postfix/tables"
+#: OpenDKIM's script for From: headers (operations/opendkim.py) reads it as well.
+SENDER_LOGINS = f"{TABLES}/sender_logins"
 #: Where `make score` (tasks/score.py) sends its message: to a port of the host's loopback.
 PROBE_DOMAIN = "probe.invalid"
 SINK_PORT = 10025
@@ -83,6 +85,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         forwards=forwards,
         forward_domain=FORWARD_DOMAIN,
         dmarc=mail.mail_dmarc_inbound,
+        limits=limits.runs(mail),
         probe_domain=PROBE_DOMAIN,
         sink_port=SINK_PORT,
         pem=PEM,
@@ -95,6 +98,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         tables=TABLES,
         ipv6=mail.mail_ipv6 is not None,
         forwards=forwards,
+        from_header=mail.mail_from_header,
     )
     headers = {"release": release, "hostname": mail.mail_hostname}
     return Configuration(

@@ -121,6 +121,7 @@ def test_the_scripts_are_valid_shell() -> None:
     from operations import (
         configuration,
         dovecot,
+        limits,
         mailboxes,
         opendkim,
         packages,
@@ -130,7 +131,8 @@ def test_the_scripts_are_valid_shell() -> None:
     )
 
     scripts = [
-        configuration._STAGE + dovecot._CHECK + opendkim._CHECK + postfix._CHECK,
+        configuration._STAGE + dovecot._CHECK + limits._CHECK + opendkim._CHECK,
+        postfix._CHECK,
         configuration._SWAP,
         configuration._ACTIVATE,
         mailboxes._RETIRE,
