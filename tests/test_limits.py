@@ -130,11 +130,23 @@ def test_the_owner_is_told_once_a_day_of_each_login(tmp_path: Path) -> None:
         for login in (ALICE, "bob@example.org"):
             refusal = logins.take(message(login=login), now)
             firsts.append(refusal and refusal.first)
+            if refusal and refusal.first:
+                logins.told(login, now, done=True)
     assert firsts == [None, None, True, True, False, False, None, None, True, True]
-    logins.not_told(ALICE, NOW + DAY + 120)
-    again = logins.take(message(), NOW + DAY + 120)
-    assert again
-    assert again.first
+
+
+def test_the_owner_is_told_again_where_that_failed(tmp_path: Path) -> None:
+    process = counts(tmp_path, messages_day=1)
+    process.take(message(), NOW)
+
+    def first(process: Counts) -> bool:
+        refusal = process.take(message(), NOW)
+        return refusal is not None and refusal.first
+
+    assert [first(process), first(process)] == [True, False], "being told"
+    process.told(ALICE, NOW, done=False)
+    assert first(process)
+    assert first(counts(tmp_path, messages_day=1)), "the process ended meanwhile"
 
 
 WARMUP = {"start": "2027-01-15", "first_day": 50, "double_every": 3}

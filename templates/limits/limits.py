@@ -101,7 +101,7 @@ class Refusal:
     """
     + limit: the one that a message is over, in words
     + fits_at: when it would fit (epoch seconds), None for never
-    + first: the login's first one today
+    + first: the login's first one today: the owner is to be told
     """
 
     limit: str
@@ -154,6 +154,7 @@ class Counts:
         self._path = path
         self._lock = threading.Lock()
         self._opened: sqlite3.Connection | None = None
+        self._telling: set[str] = set()
 
     def take(self, message: Message, now: int) -> Refusal | None:
         """
@@ -168,10 +169,15 @@ class Counts:
                 self._opened = None  # the next message opens the file again, and looks at it
                 raise
 
-    def not_told(self, login: str, now: int) -> None:
-        """Take back that the owner was told: the login's next refusal counts as its first."""
+    def told(self, login: str, now: int, done: bool) -> None:
+        """
+        After a first refusal: whether the owner was told. If not, the next one is first again, as
+        it is where this process ends before it says so.
+        """
         with self._lock, self._db as db:
-            db.execute("DELETE FROM told WHERE login = ? AND day = ?", (login, now // DAY))
+            self._telling.discard(login)
+            if done:
+                db.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", (login, now // DAY))
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -203,8 +209,12 @@ class Counts:
             if refusal is None:
                 self._add(message, adding, now)
                 return None
-            told = (message.login, now // DAY)
-            first = db.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", told).rowcount == 1
+            told = "SELECT 1 FROM told WHERE login = ? AND day = ?"
+            first = message.login not in self._telling and not (
+                db.execute(told, (message.login, now // DAY)).fetchone()
+            )
+            if first:
+                self._telling.add(message.login)
             return replace(refusal, first=first)
 
     def _refusal(self, login: str, adding: Amounts, now: int) -> Refusal | None:
@@ -312,8 +322,10 @@ class Session(socketserver.StreamRequestHandler):
             try:
                 tell(counts.plan.owner, notice(counts.plan.owner, login, refusal, now))
             except OSError as error:
-                counts.not_told(login, now)
                 print(f"the owner could not be told of {login}: {error}", file=sys.stderr)
+                counts.told(login, now, done=False)
+            else:
+                counts.told(login, now, done=True)
         return None
 
 
