@@ -23,7 +23,7 @@ _ALWAYS = (
     "opendkim-tools",
     "openssl",
     "postfix",
-    "python3",  # asks the services after a change (probe/)
+    "python3",  # asks the services after a change (probe/), counts what logins send
 )
 
 

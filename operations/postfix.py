@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facts.tls import PEM
-from operations import addresses
+from operations import addresses, limits
 from operations.configuration import Configuration, File, lookup_table, render
 from operations.dovecot import PROBE_USERS
 from operations.local_files import read_login
@@ -11,6 +11,8 @@ from operations.system import MAIL_FOLDER
 from settings import Settings
 
 TABLES = "/etc/postfix/tables"
+#: OpenDKIM's script for From: headers (operations/opendkim.py) reads it as well.
+SENDER_LOGINS = f"{TABLES}/sender_logins"
 #: Where `make score` (tasks/score.py) sends its message: to a port of the host's loopback.
 PROBE_DOMAIN = "probe.invalid"
 SINK_PORT = 10025
@@ -84,6 +86,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         forwards=forwards,
         forward_domain=FORWARD_DOMAIN,
         dmarc=mail.mail_dmarc_inbound,
+        limits=limits.runs(mail),
         probe_domain=PROBE_DOMAIN,
         sink_port=SINK_PORT,
         pem=PEM,
@@ -96,6 +99,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         tables=TABLES,
         ipv6=mail.mail_ipv6 is not None,
         forwards=forwards,
+        from_header=mail.mail_from_header,
     )
     headers = {"release": release, "hostname": mail.mail_hostname}
     return Configuration(

@@ -39,6 +39,7 @@ RUNS = {
     name: ServiceState(f"{name}.service", enabled=True, active=True, pid=1, action="")
     for name in ("systemd-journald", "opendkim", "opendmarc", "dovecot", "postfix")
 }
+RUNS["mailhost-limits.socket"] = ServiceState("mailhost-limits.socket", True, True, 0, "")
 
 
 @pytest.mark.parametrize("release", ["12", "13"])
