@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import socketserver
 import sqlite3
@@ -25,12 +26,9 @@ from datetime import date
 from typing import Any, NamedTuple
 
 HOUR, DAY = 3600, 86400
-#: Seconds without a connection after which the process ends.
-IDLE = 60
-#: Days after which a recipient whom nobody wrote to is forgotten.
-REMEMBERED = 400
-#: A daily cap of this size stops nothing on a small host: the warm-up is over.
-WARM = 10000
+IDLE = 60  # seconds without a connection, and the process ends
+REMEMBERED = 400  # days since the last message, and a recipient is new again
+WARM = 10000  # a daily cap that stops nothing on a small host: the warm-up is over
 
 TRY_AGAIN = "450 4.3.0 the count of what this login has sent is not at hand: try again"
 
@@ -75,8 +73,7 @@ class Plan(NamedTuple):
 
     + limits: name of LIMITS -> number, 0 for none
     + warmup: start (ISO date), first_day, double_every; None for a host that is warm
-    + domains: mail to these stays here
-    + owner: who is told
+    + domains, owner: mail to these stays here; who is told
     """
 
     limits: dict[str, int]
@@ -318,13 +315,9 @@ class Session(socketserver.BaseRequestHandler):
             return self._answer("DUNNO")
         self._answer(f"450 4.7.1 {refusal.text}")
         if refusal.first:
-            try:
-                tell(counts.plan.owner, notice(counts.plan.owner, login, refusal, now))
-            except OSError as error:
-                print(f"the owner could not be told of {login}: {error}", file=sys.stderr)
-                counts.told(login, now, done=False)
-            else:
-                counts.told(login, now, done=True)
+            owner = counts.plan.owner
+            with self.server.telling:
+                counts.told(login, now, tell(owner, notice(owner, login, refusal, now)))
         return None
 
 
@@ -354,15 +347,17 @@ and look at what it sent:
 """
 
 
-def tell(owner: str, text: str) -> None:
-    """Hand a mail to this host's own port 25; OSError where that fails."""
+def tell(owner: str, text: str) -> bool:
+    """Hand a mail to this host's own port 25; return whether it took it."""
     import smtplib  # it needs 4 MB, and most processes never tell anybody anything
 
     try:
         with smtplib.SMTP("127.0.0.1", 25, "localhost", timeout=10) as client:
             client.sendmail("", owner, text)  # from <>: nothing comes back
-    except smtplib.SMTPException as error:
-        raise OSError(str(error)) from None
+    except OSError as error:  # SMTPException is one
+        print(f"the owner could not be told: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -377,6 +372,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.socket = listening
         self.counts = counts
         self.idle = False
+        self.telling = threading.Lock()
+
+    def stop(self, *_: object) -> None:
+        """End, but not between telling the owner and writing down that he was told."""
+        with self.telling:
+            os._exit(0)
 
     def handle_timeout(self) -> None:
         """No connection came in time: the end, unless there is one still."""
@@ -390,6 +391,7 @@ def main(database: str, plan: str) -> None:
     if database == "--check":
         return
     server = Server(socket.socket(fileno=3), counts)  # systemd's, see sd_listen_fds(3)
+    signal.signal(signal.SIGTERM, server.stop)
     while not server.idle:
         server.handle_request()
 
