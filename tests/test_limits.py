@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sqlite3
 import threading
@@ -23,11 +22,11 @@ from templates.limits.limits import (
     Message,
     Plan,
     Refusal,
+    attributes,
     daily_cap,
     fits_at,
     is_remote,
     notice,
-    read_request,
 )
 from tests.inventory import data, settings
 
@@ -52,9 +51,7 @@ def refused(counts: Counts, mail: Message, now: int = NOW) -> str:
 @pytest.mark.parametrize(
     ("rows", "more", "most", "expected"),
     [
-        ([], 1, 1, 0),
         ([], 2, 1, None),
-        ([(NOW, 1)], 1, 2, 0),
         ([(NOW, 2)], 1, 2, NOW + 60 + HOUR),
         ([(NOW, 1), (NOW + 60, 1)], 1, 2, NOW + 60 + HOUR),
         ([(NOW, 1), (NOW + 60, 1)], 2, 2, NOW + 120 + HOUR),
@@ -210,11 +207,10 @@ def test_what_cannot_be_written_is_an_error_and_then_tried_again(tmp_path: Path)
     assert not refused(login, message())
 
 
-def test_requests_are_read_whole_or_not_at_all() -> None:
-    stream = io.BytesIO(b"request=smtpd_access_policy\nsasl_username=a=b\n\nsender=\n\nhalf=1\n")
-    assert read_request(stream) == {"request": "smtpd_access_policy", "sasl_username": "a=b"}
-    assert read_request(stream) == {"sender": ""}
-    assert read_request(stream) == {}
+def test_the_attributes_of_a_request() -> None:
+    request = b"request=smtpd_access_policy\nsasl_username=a=b\nsender=\n\n"
+    expected = {"request": "smtpd_access_policy", "sasl_username": "a=b", "sender": ""}
+    assert attributes(request) == expected
 
 
 def test_the_notice_names_login_limit_and_time() -> None:

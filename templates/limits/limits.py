@@ -1,10 +1,9 @@
 """
 How much a login may send: a policy service for Postfix's submission smtpd (SMTPD_POLICY_README).
 
-A stolen password is used to send as much as it can. Each login has limits on messages and
-recipients, and on recipients that it never wrote to before; a new host may have one on what all of
-them send to other hosts (mail_warmup). Over a limit the whole message gets 450 at DATA, and is not
-counted; the first such message of a login in a day is told to the owner.
+A stolen password sends as much as it can. Each login has limits on messages and recipients, and on
+recipients it never wrote to before; a new host one on what all send to other hosts (mail_warmup).
+Over a limit the message gets 450 at DATA and is not counted; the owner is told once a day.
 
 systemd runs it when Postfix connects (mailhost-limits.socket), and it ends when nobody does: one
 process, so that memory does not grow with the sessions. Debian's Python alone, no other package.
@@ -12,27 +11,24 @@ process, so that memory does not grow with the sessions. Debian's Python alone, 
 
 from __future__ import annotations
 
-import io
 import json
 import os
+import signal
 import socket
 import socketserver
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 HOUR, DAY = 3600, 86400
-#: Seconds without a connection after which the process ends.
-IDLE = 60
-#: Days after which a recipient whom nobody wrote to is forgotten.
-REMEMBERED = 400
-#: A daily cap of this size stops nothing on a small host: the warm-up is over.
-WARM = 10000
+IDLE = 60  # seconds without a connection, and the process ends
+REMEMBERED = 400  # days since the last message, and a recipient is new again
+WARM = 10000  # a daily cap that stops nothing on a small host: the warm-up is over
 
 TRY_AGAIN = "450 4.3.0 the count of what this login has sent is not at hand: try again"
 
@@ -77,8 +73,7 @@ class Plan(NamedTuple):
 
     + limits: name of LIMITS -> number, 0 for none
     + warmup: start (ISO date), first_day, double_every; None for a host that is warm
-    + domains: mail to these stays here
-    + owner: who is told
+    + domains, owner: mail to these stays here; who is told
     """
 
     limits: dict[str, int]
@@ -117,16 +112,13 @@ class Refusal:
         return f"{self.limit}: try again after {when}"
 
 
-def fits_at(rows: Iterable[tuple[int, int]], more: int, most: int, seconds: int) -> int | None:
+def fits_at(rows: Sequence[tuple[int, int]], more: int, most: int, seconds: int) -> int | None:
     """
-    Return when `more` fit below a limit: 0 for now, None for never, or epoch seconds.
+    Return when `more` fit below a limit that they are over now (epoch seconds), None for never.
 
     + rows: (start of a minute, how many in it) of the last `seconds`, oldest first
     """
-    rows = list(rows)
     over = sum(amount for _, amount in rows) + more - most
-    if over <= 0:
-        return 0
     for minute, amount in rows:
         over -= amount
         if over <= 0:
@@ -170,10 +162,7 @@ class Counts:
                 raise
 
     def told(self, login: str, now: int, done: bool) -> None:
-        """
-        After a first refusal: whether the owner was told. If not, the next one is first again, as
-        it is where this process ends before it says so.
-        """
+        """Note whether the owner was told of a first refusal; else the next one is first again."""
         with self._lock, self._db as db:
             self._telling.discard(login)
             if done:
@@ -220,27 +209,33 @@ class Counts:
     def _refusal(self, login: str, adding: Amounts, now: int) -> Refusal | None:
         """Return the limit that takes longest to fit again."""
         refusals = []
-        for name, (column, seconds, words) in LIMITS.items():
-            most = self.plan.limits.get(name, 0)
-            if most:
-                rows = self._rows(column, seconds, now, login)
-                at = fits_at(rows, getattr(adding, column), most, seconds)
-                if at != 0:
+        for seconds in (HOUR, DAY):
+            sent = self._sent(seconds, now, login)
+            for name, (column, window, words) in LIMITS.items():
+                most, more = self.plan.limits.get(name, 0), getattr(adding, column)
+                if window == seconds and most and getattr(sent, column) + more > most:
+                    at = fits_at(self._rows(column, seconds, now, login), more, most, seconds)
                     refusals.append(Refusal(f"{login} may send {most} {words}", at))
         cap = self.plan.warmup and daily_cap(self.plan.warmup, date(*time.gmtime(now)[:3]))
-        if cap and adding.remote:
+        if cap and adding.remote and self._sent(DAY, now).remote + adding.remote > cap:
             at = fits_at(self._rows("remote", DAY, now), adding.remote, cap, DAY)
-            if at != 0:
-                words = "recipients on other hosts a day until other hosts know it"
-                refusals.append(Refusal(f"this host may send to {cap} {words}", at))
+            words = "recipients on other hosts a day until other hosts know it"
+            refusals.append(Refusal(f"this host may send to {cap} {words}", at))
         return max(refusals, key=lambda each: each.fits_at or sys.maxsize, default=None)
 
+    def _sent(self, seconds: int, now: int, login: str = "") -> Amounts:
+        """Return what a login sent in the last seconds, or all of them."""
+        columns = ", ".join(f"total({column})" for column in Amounts._fields)
+        return Amounts(*self._select(columns, seconds, now, login).fetchone())
+
     def _rows(self, column: str, seconds: int, now: int, login: str = "") -> list[tuple[int, int]]:
-        """Return (start of a minute, amount) of the last seconds: a login's, or all of them."""
+        """Return the same of one count, as (start of a minute, amount)."""
+        return self._select(f"minute, {column}", seconds, now, login).fetchall()
+
+    def _select(self, columns: str, seconds: int, now: int, login: str) -> sqlite3.Cursor:
         whose = "login = ?" if login else "login <> ?"
-        query = f"SELECT minute, sum({column}) FROM sent WHERE {whose} AND minute > ?"
-        query += " GROUP BY minute ORDER BY minute"
-        return self._db.execute(query, (login, now - seconds - 60)).fetchall()
+        query = f"SELECT {columns} FROM sent WHERE {whose} AND minute > ? ORDER BY minute"
+        return self._db.execute(query, (login, now - seconds - 60))
 
     def _add(self, message: Message, adding: Amounts, now: int) -> None:
         self._db.execute(
@@ -273,36 +268,37 @@ def _open(path: str) -> sqlite3.Connection:
     return db
 
 
-def read_request(lines: IO[bytes] | io.BufferedIOBase) -> dict[str, str]:
-    """Return the attributes of Postfix's next request, none at the end of the connection."""
-    request: dict[str, str] = {}
-    while (line := lines.readline()) != b"\n":
-        if not line.endswith(b"\n"):
-            return {}
-        name, _, value = line[:-1].decode(errors="replace").partition("=")
-        request[name] = value
-    return request
+def attributes(request: bytes) -> dict[str, str]:
+    """Return a request's attributes, which are one to a line."""
+    lines = request.decode(errors="replace").split("\n")
+    return dict(line.split("=", 1) for line in lines if line)
 
 
-class Session(socketserver.StreamRequestHandler):
+class Session(socketserver.BaseRequestHandler):
     """One smtpd process: its requests come in the order of its SMTP sessions."""
 
     server: Server
+    request: socket.socket
 
     def handle(self) -> None:
         """Answer until smtpd closes. What fails ends the connection: smtpd says 451 by itself."""
-        instance, recipients = "", list[str]()
-        while request := read_request(self.rfile):
-            if request["instance"] != instance:
-                instance, recipients = request["instance"], []
-            if request["protocol_state"] == "RCPT":
-                recipients.append(request["recipient"].lower())
+        instance, recipients, received = "", list[str](), b""
+        while more := self.request.recv(65536):
+            # Postfix waits for the answer to a request before it sends the next.
+            received += more
+            if not received.endswith(b"\n\n"):
+                continue
+            asked, received = attributes(received), b""
+            if asked["instance"] != instance:
+                instance, recipients = asked["instance"], []
+            if asked["protocol_state"] == "RCPT":
+                recipients.append(asked["recipient"].lower())
                 self._answer("DUNNO")
             else:
-                self._data(request, recipients)
+                self._data(asked, recipients)
 
     def _answer(self, action: str) -> None:
-        self.wfile.write(f"action={action}\n\n".encode())
+        self.request.sendall(f"action={action}\n\n".encode())
 
     def _data(self, request: dict[str, str], recipients: list[str]) -> None:
         counts, login, now = self.server.counts, request["sasl_username"], int(time.time())
@@ -319,13 +315,9 @@ class Session(socketserver.StreamRequestHandler):
             return self._answer("DUNNO")
         self._answer(f"450 4.7.1 {refusal.text}")
         if refusal.first:
-            try:
-                tell(counts.plan.owner, notice(counts.plan.owner, login, refusal, now))
-            except OSError as error:
-                print(f"the owner could not be told of {login}: {error}", file=sys.stderr)
-                counts.told(login, now, done=False)
-            else:
-                counts.told(login, now, done=True)
+            owner = counts.plan.owner
+            with self.server.telling:
+                counts.told(login, now, tell(owner, notice(owner, login, refusal, now)))
         return None
 
 
@@ -355,15 +347,17 @@ and look at what it sent:
 """
 
 
-def tell(owner: str, text: str) -> None:
-    """Hand a mail to this host's own port 25; OSError where that fails."""
+def tell(owner: str, text: str) -> bool:
+    """Hand a mail to this host's own port 25; return whether it took it."""
     import smtplib  # it needs 4 MB, and most processes never tell anybody anything
 
     try:
         with smtplib.SMTP("127.0.0.1", 25, "localhost", timeout=10) as client:
             client.sendmail("", owner, text)  # from <>: nothing comes back
-    except smtplib.SMTPException as error:
-        raise OSError(str(error)) from None
+    except OSError as error:  # SMTPException is one
+        print(f"the owner could not be told: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -378,6 +372,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.socket = listening
         self.counts = counts
         self.idle = False
+        self.telling = threading.Lock()
+
+    def stop(self, *_: object) -> None:
+        """End, but not between telling the owner and writing down that he was told."""
+        with self.telling:
+            os._exit(0)
 
     def handle_timeout(self) -> None:
         """No connection came in time: the end, unless there is one still."""
@@ -391,6 +391,7 @@ def main(database: str, plan: str) -> None:
     if database == "--check":
         return
     server = Server(socket.socket(fileno=3), counts)  # systemd's, see sd_listen_fds(3)
+    signal.signal(signal.SIGTERM, server.stop)
     while not server.idle:
         server.handle_request()
 
