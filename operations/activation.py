@@ -73,6 +73,8 @@ revert() { # NAME UNIT, then ACTION PATH for what it reads
     systemctl disable -q --now "$name.service" 2>/dev/null
     return
   fi
+  # A host of an older version has told what runs there by nothing else.
+  [ -s "$good" ] || systemctl is-enabled -q "$name.service" || return
   systemctl is-enabled -q "$name.service" || act enable "$name" "$unit"
   systemctl is-active -q "$unit" || action=start
   [ -z "$action" ] || act "$action" "$name" "$unit"
