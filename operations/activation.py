@@ -75,6 +75,8 @@ revert() { # NAME UNIT, then ACTION PATH for what it reads
     systemctl disable -q --now "$(whole "$name")" 2>/dev/null
     return
   fi
+  # A host of an older version has told what runs there by nothing else.
+  [ -s "$good" ] || systemctl is-enabled -q "$(whole "$name")" || return
   systemctl is-enabled -q "$(whole "$name")" || act enable "$name" "$unit"
   systemctl is-active -q "$unit" || action=start
   [ -z "$action" ] || act "$action" "$name" "$unit"
