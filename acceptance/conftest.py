@@ -40,6 +40,7 @@ PARTS = {
     "users": ("users", "relayhost", "inbound"),
     "facts": ("facts", "import", "score"),
     "check": ("check", "tls"),
+    "durability": ("durability", "disk_full", "reboot"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 

@@ -275,9 +275,9 @@ class MailHost:
         )
         return found[0]
 
-    def log(self, pattern: str) -> list[str]:
-        """Return the journal's lines that match a regular expression."""
-        lines = self.run("journalctl", "--no-pager", "-o", "cat").splitlines()
+    def log(self, pattern: str, since: float = 0) -> list[str]:
+        """Return the journal's lines that match a regular expression, since a time of the epoch."""
+        lines = self.run("journalctl", "--no-pager", "-o", "cat", f"--since=@{since}").splitlines()
         return [line for line in lines if re.search(pattern, line)]
 
 
