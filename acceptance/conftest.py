@@ -48,6 +48,7 @@ ON_ONE_RELEASE = ("check",)  # test_breakages.py runs the same on both
 PARTS = {
     "deploys": ("deploy", "drift", "interruption"),
     "settings": ("users", "score", "inbound", "relayhost", "import"),
+    "faults": ("durability", "disk_full", "reboot", "transaction"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 

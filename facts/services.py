@@ -57,7 +57,11 @@ SERVICES = (
         ),
     ),
     Service("postsrsd", restart_paths=("/etc/default/postsrsd",)),
-    Service("dovecot", reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem")),
+    Service(
+        "dovecot",
+        reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem"),
+        restart_paths=("/etc/systemd/system/dovecot.service.d/mailhost.conf",),
+    ),
     Service(
         "postfix",
         reload_paths=(
@@ -67,6 +71,10 @@ SERVICES = (
             "/etc/ssl/mail/mail.pem",
             # An smtpd keeps its connection to Dovecot's old auth process over Dovecot's reload.
             "/etc/dovecot/dovecot.conf",
+        ),
+        restart_paths=(
+            "/etc/systemd/system/postfix.service.d/mailhost.conf",
+            "/etc/systemd/system/postfix@-.service.d/mailhost.conf",  # Debian 12
         ),
     ),
 )

@@ -47,6 +47,10 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
             File("/etc/dovecot/users", passwd_file, group="dovecot", mode="640", secret=True),
             # Empty: should a run of `make score` be cut off, the next deploy empties it as well.
             File(PROBE_USERS, "", group="dovecot", mode="640", secret=True),
+            File(
+                "/etc/systemd/system/dovecot.service.d/mailhost.conf",
+                render("dovecot/dovecot.service.conf.j2"),
+            ),
         ],
         check=_CHECK,
         probes=[

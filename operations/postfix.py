@@ -20,6 +20,9 @@ SINK_PORT = 10025
 #: Nobody's domain (RFC 2606): forwarded mail is in it between its two passes (master.cf, forward).
 FORWARD_DOMAIN = "forward.invalid"
 
+#: Bytes that have to be free for new mail to be taken (main.cf, queue_minfree).
+QUEUE_MINFREE = 256 * 2**20
+
 #: Names of this machine at which mail may be addressed to root and to postmaster.
 _LOCAL_NAMES = ("root", "postmaster", "abuse", "mailer-daemon")
 
@@ -79,6 +82,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         primary_domain=mail.primary_domain,
         domains=mail.mail_domains,
         message_size_limit=mail.mail_message_size_limit,
+        queue_minfree=QUEUE_MINFREE,
         relayhost=relayhost(mail.mail_relayhost),
         relayhost_login=mail.mail_relayhost_credentials is not None,
         relayhost_wrapper=(mail.mail_relayhost or "").endswith(":465"),
@@ -101,6 +105,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         forwards=forwards,
         from_header=mail.mail_from_header,
     )
+    unit = "postfix@-.service" if release == "12" else "postfix.service"
     headers = {"release": release, "hostname": mail.mail_hostname}
     return Configuration(
         "postfix",
@@ -121,6 +126,10 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
             ),
             relay_login(mail),
             File("/etc/aliases", render("postfix/aliases.j2")),
+            File(
+                f"/etc/systemd/system/{unit}.d/mailhost.conf",
+                render("postfix/postfix.service.conf.j2"),
+            ),
         ],
         check=_CHECK,
         probes=_probes(mail),
