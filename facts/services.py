@@ -56,7 +56,13 @@ SERVICES = (
             "/usr/local/lib/mailhost/limits.py",
         ),
     ),
-    Service("postsrsd", restart_paths=("/etc/default/postsrsd",)),
+    Service(
+        "postsrsd",
+        restart_paths=(
+            "/etc/default/postsrsd",
+            "/etc/systemd/system/postsrsd.service.d/mailhost.conf",
+        ),
+    ),
     Service(
         "dovecot",
         reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem"),
@@ -74,7 +80,7 @@ SERVICES = (
         ),
         restart_paths=(
             "/etc/systemd/system/postfix.service.d/mailhost.conf",
-            "/etc/systemd/system/postfix@-.service.d/mailhost.conf",  # Debian 12
+            "/etc/systemd/system/postfix@.service.d/mailhost.conf",  # Debian 12
         ),
     ),
 )

@@ -13,6 +13,7 @@ from facts.tls import PEM
 from operations import addresses
 from operations.configuration import Configuration, File, render
 from operations.system import MAIL_FOLDER
+from operations.units import drop_in
 from settings import Settings
 
 #: The login of `make score` (tasks/score.py), which writes it and takes it away again.
@@ -47,10 +48,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
             File("/etc/dovecot/users", passwd_file, group="dovecot", mode="640", secret=True),
             # Empty: should a run of `make score` be cut off, the next deploy empties it as well.
             File(PROBE_USERS, "", group="dovecot", mode="640", secret=True),
-            File(
-                "/etc/systemd/system/dovecot.service.d/mailhost.conf",
-                render("dovecot/dovecot.service.conf.j2"),
-            ),
+            drop_in("dovecot"),
         ],
         check=_CHECK,
         probes=[

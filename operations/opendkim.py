@@ -11,6 +11,7 @@ from facts.opendkim import KEYS, SigningKeys
 from facts.shell import script
 from operations.configuration import Configuration, File, render
 from operations.postfix import SENDER_LOGINS
+from operations.units import drop_in
 from settings import Settings
 
 TABLES = "/etc/opendkim/tables"
@@ -38,7 +39,6 @@ def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
         from_header=FROM_HEADER if strict else None,
     )
     script = render("opendkim/from_header.lua.j2", sender_logins=SENDER_LOGINS)
-    unit = render("opendkim/opendkim.service.conf.j2")
     return Configuration(
         "opendkim",
         [
@@ -46,7 +46,7 @@ def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
             File(f"{TABLES}/keys", key_table),
             File(f"{TABLES}/signing", signing_table),
             File(FROM_HEADER, script if strict else None),
-            File("/etc/systemd/system/opendkim.service.d/mailhost.conf", unit),
+            drop_in("opendkim"),
         ],
         check=_CHECK,
         probes=[("signs", SOCKET, domain) for domain in mail.mail_domains],

@@ -8,6 +8,7 @@ from operations.configuration import Configuration, File, lookup_table, render
 from operations.dovecot import PROBE_USERS
 from operations.local_files import read_login
 from operations.system import MAIL_FOLDER
+from operations.units import drop_in
 from settings import Settings
 
 TABLES = "/etc/postfix/tables"
@@ -22,6 +23,8 @@ FORWARD_DOMAIN = "forward.invalid"
 
 #: Bytes that have to be free for new mail to be taken (main.cf, queue_minfree).
 QUEUE_MINFREE = 256 * 2**20
+#: Debian release -> the unit that holds the processes: 12 has a template for instances.
+UNITS = {"12": "postfix@", "13": "postfix"}
 
 #: Names of this machine at which mail may be addressed to root and to postmaster.
 _LOCAL_NAMES = ("root", "postmaster", "abuse", "mailer-daemon")
@@ -105,7 +108,6 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         forwards=forwards,
         from_header=mail.mail_from_header,
     )
-    unit = "postfix@-.service" if release == "12" else "postfix.service"
     headers = {"release": release, "hostname": mail.mail_hostname}
     return Configuration(
         "postfix",
@@ -126,10 +128,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
             ),
             relay_login(mail),
             File("/etc/aliases", render("postfix/aliases.j2")),
-            File(
-                f"/etc/systemd/system/{unit}.d/mailhost.conf",
-                render("postfix/postfix.service.conf.j2"),
-            ),
+            drop_in("postfix", UNITS[release]),
         ],
         check=_CHECK,
         probes=_probes(mail),
