@@ -11,6 +11,7 @@ from operations import (
     addresses,
     configuration,
     dovecot,
+    fail2ban,
     mailboxes,
     opendkim,
     opendmarc,
@@ -56,6 +57,7 @@ configuration.apply(
         postsrsd.configuration(mail),
         dovecot.configuration(machine.release, mail, vmail),
         postfix.configuration(machine.release, mail, vmail),
+        fail2ban.configuration(mail, machine),
     ],
 )
 dovecot.logins(

@@ -46,6 +46,14 @@ SERVICES = (
     Service("postsrsd", restart_paths=("/etc/default/postsrsd",)),
     Service("dovecot", reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem")),
     Service(
+        "fail2ban",
+        reload_paths=(
+            "/etc/fail2ban/jail.d/mailhost.local",
+            "/etc/fail2ban/filter.d/mailhost.conf",
+            "/etc/fail2ban/fail2ban.d/mailhost.local",
+        ),
+    ),
+    Service(
         "postfix",
         reload_paths=(
             "/etc/postfix/main.cf",

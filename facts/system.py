@@ -11,6 +11,10 @@ from typing_extensions import override
 from facts.data import FactData
 from facts.shell import key_values
 
+#: Who must never be banned: the last few addresses that a deploy came from.
+CONTROL_ADDRESSES = "/etc/fail2ban/mailhost.control"
+KEPT_ADDRESSES = 5
+
 
 @dataclass(frozen=True)
 class SystemState(FactData):
@@ -21,6 +25,7 @@ class SystemState(FactData):
     + time_daemon: the unit that keeps the clock right, "" where none is installed
     + clock_untried: time_daemon is systemd-timesyncd and nobody has started it since the boot
     + vmail: (uid, gid) of the account that owns the mail, None where it does not exist
+    + control_addresses: where runs came from over SSH, this one among them, oldest first
     + uid_5000: the account or group name that has the id 5000, "" for none
     """
 
@@ -38,9 +43,18 @@ class SystemState(FactData):
     vmail_folder: str = ""
     uid_5000: str = ""
     nameservers: tuple[str, ...] = field(default_factory=tuple)
+    control_addresses: tuple[str, ...] = field(default_factory=tuple)
 
 
+_CONTROL = f"sed -n 's/^[0-9a-f]/control=&/p' {CONTROL_ADDRESSES} 2>/dev/null"
+
+# sudo drops SSH_CONNECTION, but the process that called it has kept it.
 _COMMAND = r"""
+pid=$$
+while [ "${pid:-0}" -gt 1 ]; do
+  tr '\0' '\n' < /proc/$pid/environ | sed -n 's/^SSH_CONNECTION=\([^ ]*\) .*/control=\1/p'
+  pid=$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$pid/status)
+done
 . /etc/os-release
 echo "id=$ID"
 echo "version=${VERSION_ID:-}"
@@ -90,6 +104,7 @@ def parse_system(output: list[str]) -> SystemState:
         vmail=(int(vmail.split(":")[0]), int(vmail.split(":")[1])) if vmail else None,
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),
         nameservers=tuple(values.get("nameserver", ())),
+        control_addresses=tuple(dict.fromkeys(values.get("control", ())))[-KEPT_ADDRESSES:],
         **fields,
     )
 
@@ -107,7 +122,7 @@ class System(FactBase[SystemState]):
 
     @override
     def command(self) -> StringCommand:
-        return StringCommand(_COMMAND)
+        return StringCommand(_CONTROL + _COMMAND)
 
     @override
     def process(self, output: list[str]) -> SystemState:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from settings import UNKNOWN, Settings, Tls, User
+from settings import UNKNOWN, Ban, Settings, Tls, User
 
 
 def parse(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
@@ -51,6 +51,8 @@ def _fields(loc: tuple[int | str, ...]) -> dict[str, FieldInfo]:
         return User.model_fields
     if len(loc) > 1 and loc[0] == "mail_tls":
         return Tls.model_fields
+    if len(loc) > 1 and loc[0] == "mail_ban":
+        return Ban.model_fields
     return Settings.model_fields
 
 

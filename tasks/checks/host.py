@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from facts.health import HealthState
 from facts.services import SERVICES, ServiceState
-from operations import opendmarc, postsrsd
+from operations import fail2ban, opendmarc, postsrsd
 from settings import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
@@ -32,7 +32,11 @@ UNREAD = "the host did not say"
 
 def expected(mail: Settings) -> list[str]:
     """Return our services that run under these settings."""
-    optional = {"opendmarc": opendmarc.runs(mail), "postsrsd": postsrsd.runs(mail)}
+    optional = {
+        "fail2ban": fail2ban.runs(mail),
+        "opendmarc": opendmarc.runs(mail),
+        "postsrsd": postsrsd.runs(mail),
+    }
     return [service.name for service in SERVICES if optional.get(service.name, True)]
 
 
