@@ -46,15 +46,21 @@ class SystemState(FactData):
     control_addresses: tuple[str, ...] = field(default_factory=tuple)
 
 
-_CONTROL = f"sed -n 's/^[0-9a-f]/control=&/p' {CONTROL_ADDRESSES} 2>/dev/null"
-
-# sudo drops SSH_CONNECTION, but the process that called it has kept it.
-_COMMAND = r"""
-pid=$$
-while [ "${pid:-0}" -gt 1 ]; do
-  tr '\0' '\n' < /proc/$pid/environ | sed -n 's/^SSH_CONNECTION=\([^ ]*\) .*/control=\1/p'
-  pid=$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$pid/status)
+# sudo drops SSH_CONNECTION, but a process above it has kept it.
+CONTROL = rf"""
+pid=$$ above=
+while [ "${{pid:-0}}" -gt 1 ]; do
+  above="$above /proc/$pid/environ"
+  while read -r key value; do
+    [ "$key" != PPid: ] || pid=$value
+  done < "/proc/$pid/status"
 done
+cat $above 2>/dev/null | tr '\0' '\n' | sed -n \
+  's/^SSH_CONNECTION=\([^ ]*\) .*/control=\1/p; s/^[0-9a-f][0-9a-f:.]*$/control=&/p' \
+  {CONTROL_ADDRESSES} - 2>/dev/null
+"""
+
+_COMMAND = r"""
 . /etc/os-release
 echo "id=$ID"
 echo "version=${VERSION_ID:-}"
@@ -122,7 +128,7 @@ class System(FactBase[SystemState]):
 
     @override
     def command(self) -> StringCommand:
-        return StringCommand(_CONTROL + _COMMAND)
+        return StringCommand(CONTROL + _COMMAND)
 
     @override
     def process(self, output: list[str]) -> SystemState:

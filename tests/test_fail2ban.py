@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from facts import system
 from facts.system import CONTROL_ADDRESSES, SystemState, parse_system
 from operations import fail2ban, packages
 from operations.configuration import render
@@ -172,10 +173,16 @@ def test_control_machines_are_kept_and_do_not_change_places() -> None:
     assert known(*six) == tuple(six[1:])
 
 
-def test_their_file_is_read_back_as_it_was_written() -> None:
+def test_their_file_is_read_back_and_the_address_of_this_run(tmp_path: Path) -> None:
     machine = replace(MACHINE, control_addresses=("192.0.2.9", "2001:db8::9"))
     files = fail2ban.configuration(settings(), machine).files
     content = next(file.content for file in files if file.path == CONTROL_ADDRESSES)
-    read = ["sed", "-n", "s/^[0-9a-f]/control=&/p"]
-    shown = subprocess.run(read, input=content, capture_output=True, text=True, check=True).stdout
-    assert shown == "control=192.0.2.9\ncontrol=2001:db8::9\n"
+    path = tmp_path / "control"
+    path.write_text(content or "")
+    read = system.CONTROL.replace(CONTROL_ADDRESSES, str(path))
+    # As below sudo, which takes the variable away.
+    below = ["env", "-u", "SSH_CONNECTION", "sh", "-c", read]
+    shell = ["env", "SSH_CONNECTION=198.51.100.7 5 192.0.2.25 22", "sh", "-c", '"$@"; :', "shell"]
+    shown = subprocess.run([*shell, *below], capture_output=True, text=True, check=True).stdout
+    lines = ["id=debian", "version=13", *shown.splitlines()]
+    assert parse_system(lines).control_addresses == ("192.0.2.9", "2001:db8::9", "198.51.100.7")
