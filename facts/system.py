@@ -56,7 +56,7 @@ while [ "${{pid:-0}}" -gt 1 ]; do
   done < "/proc/$pid/status"
 done
 cat $above 2>/dev/null | tr '\0' '\n' | sed -n \
-  's/^SSH_CONNECTION=\([^ ]*\) .*/control=\1/p; s/^[0-9a-f][0-9a-f:.]*$/control=&/p' \
+  's/^SSH_CONNECTION=\([^ ]*\) .*/control=\1/p; s/^[0-9a-f]*[:.][0-9a-f:.]*$/control=&/p' \
   {CONTROL_ADDRESSES} - 2>/dev/null
 """
 
