@@ -107,7 +107,7 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
         # Docker's gateway, whose address all clients on 127.0.0.1 have; the peer is a stranger.
         "mail_trusted_networks": [f"{target.gateway}/32"],
         # Short, so that test_abuse.py sees an end of it.
-        "mail_ban": {"failures": 5, "seconds": 6},
+        "mail_ban": {"failures": 5, "seconds": 10},
         "mail_users": {user: {"password_hash": digest} for user, digest in HASHES.items()},
         "mail_aliases": {
             "root": ["alice"],
