@@ -11,6 +11,7 @@ from operations import (
     addresses,
     configuration,
     dovecot,
+    fail2ban,
     limits,
     mailboxes,
     opendkim,
@@ -58,6 +59,7 @@ configuration.apply(
         limits.configuration(mail),
         dovecot.configuration(machine.release, mail, vmail),
         postfix.configuration(machine.release, mail, vmail),
+        fail2ban.configuration(mail, machine),
     ],
 )
 dovecot.logins(

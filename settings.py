@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
@@ -113,6 +113,16 @@ def _selector(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        network = ip_network(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no network; write one like 192.0.2.0/24") from None
+    if network.prefixlen == 0:
+        raise ValueError(f"{value!r} is everybody; write down your own networks")
+    return str(network)
+
+
 Fqdn = Annotated[str, AfterValidator(fqdn)]
 
 
@@ -201,6 +211,19 @@ class Warmup(_Model):
     double_every: int = Field(
         3, ge=1, description="Days after which the number doubles.", examples=[7]
     )
+
+
+class Ban(_Model):
+    """When an address that guesses passwords is shut out, and for how long."""
+
+    failures: int = Field(
+        10,
+        ge=1,
+        description="Wrong passwords within an hour that lead to a ban. The same login with the "
+        "same wrong password counts once.",
+        examples=[5],
+    )
+    seconds: int = Field(3600, ge=1, description="How long the ban lasts.", examples=[86400])
 
 
 class Settings(_Model):
@@ -342,6 +365,18 @@ class Settings(_Model):
         description="Labels below the primary domain that mail programs try by themselves: in DNS "
         "and in the certificate.",
         examples=[["mx", "smtp", "pop", "imap"]],
+    )
+    mail_ban: Ban | None = Field(
+        Ban(),
+        description="Bans for addresses that guess passwords, from the mail clients' ports or from "
+        "SSH; see below. `None` does without fail2ban.",
+        examples=[{"failures": 5, "seconds": 86400}],
+    )
+    mail_trusted_networks: list[Annotated[str, AfterValidator(_network)]] = Field(
+        [],
+        description="Networks of yours whose clients are never banned and whose number of sessions "
+        "is not limited. They may send no more than others.",
+        examples=[["192.0.2.0/24", "2001:db8::/48"]],
     )
     mail_swap_size: int = Field(
         2**30,

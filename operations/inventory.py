@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from settings import UNKNOWN, Limits, Settings, Tls, User, Warmup
+from settings import UNKNOWN, Ban, Limits, Settings, Tls, User, Warmup
 
 
 def parse(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
@@ -47,7 +47,9 @@ def _wording(error: Any) -> str:
 
 #: Keys whose value is one model.
 _NESTED: dict[str, type[BaseModel]] = {
+    "mail_ban": Ban,
     "mail_tls": Tls,
+    "mail_ban": Ban,
     "mail_limits": Limits,
     "mail_warmup": Warmup,
 }
