@@ -11,6 +11,8 @@ from operations import (
     addresses,
     configuration,
     dovecot,
+    fail2ban,
+    limits,
     mailboxes,
     opendkim,
     opendmarc,
@@ -54,8 +56,10 @@ configuration.apply(
         opendkim.configuration(mail, machine.nameservers),
         opendmarc.configuration(mail),
         postsrsd.configuration(mail),
+        limits.configuration(mail),
         dovecot.configuration(machine.release, mail, vmail),
         postfix.configuration(machine.release, mail, vmail),
+        fail2ban.configuration(mail, machine),
     ],
 )
 dovecot.logins(

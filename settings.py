@@ -7,8 +7,9 @@ The one place of every key's type, default and meaning; docs/settings.md is made
 from __future__ import annotations
 
 import re
+from datetime import date
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
@@ -112,6 +113,16 @@ def _selector(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        network = ip_network(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no network; write one like 192.0.2.0/24") from None
+    if network.prefixlen == 0:
+        raise ValueError(f"{value!r} is everybody; write down your own networks")
+    return str(network)
+
+
 Fqdn = Annotated[str, AfterValidator(fqdn)]
 
 
@@ -170,6 +181,49 @@ class Tls(_Model):
         if mode == "acme":
             raise ValueError("'acme' comes in a later version; use 'files' or 'self-signed'")
         return mode
+
+
+class Limits(_Model):
+    """How much each login may send through submission; 0 is no limit."""
+
+    messages_hour: int = Field(200, ge=0, description="Messages an hour.", examples=[100])
+    messages_day: int = Field(1000, ge=0, description="Messages a day.", examples=[500])
+    recipients_hour: int = Field(500, ge=0, description="Recipients an hour.", examples=[200])
+    recipients_day: int = Field(2000, ge=0, description="Recipients a day.", examples=[1000])
+    new_recipients_day: int = Field(
+        200,
+        ge=0,
+        description="Recipients on other hosts a day whom this login never wrote to before (in "
+        "400 days): what a thief has most of.",
+        examples=[500],
+    )
+
+
+class Warmup(_Model):
+    """The plan by which a new address sends more each few days, until 10 000 a day."""
+
+    start: date = Field(
+        description="First day; the plan is over by itself.", examples=["2026-12-01"]
+    )
+    first_day: int = Field(
+        50, ge=1, description="Recipients on other hosts a day, at first.", examples=[20]
+    )
+    double_every: int = Field(
+        3, ge=1, description="Days after which the number doubles.", examples=[7]
+    )
+
+
+class Ban(_Model):
+    """When an address that guesses passwords is shut out, and for how long."""
+
+    failures: int = Field(
+        10,
+        ge=1,
+        description="Wrong passwords within an hour that lead to a ban. The same login with the "
+        "same wrong password counts once.",
+        examples=[5],
+    )
+    seconds: int = Field(3600, ge=1, description="How long the ban lasts.", examples=[86400])
 
 
 class Settings(_Model):
@@ -287,11 +341,42 @@ class Settings(_Model):
         "smarthost.",
         examples=["~/secrets/smarthost"],
     )
+    mail_from_header: Literal["strict", "off"] = Field(
+        "strict",
+        description="Whether the From: header of what is submitted must be an address of the "
+        "login, as the envelope sender must: else `550 5.7.1`. Strict also refuses From: somebody "
+        "else with a Sender: of one's own.",
+        examples=["off"],
+    )
+    mail_limits: Limits | None = Field(
+        Limits(),
+        description="How much each login may send, should its password be stolen; see below. Over "
+        "a limit the message gets `450`, and root is told once a day. None counts nothing.",
+        examples=[{"messages_day": 3000}],
+    )
+    mail_warmup: Warmup | None = Field(
+        None,
+        description="A daily cap on what all logins together send to other hosts, while the "
+        "host's address is new to them; see below.",
+        examples=[{"start": "2026-12-01"}],
+    )
     mail_client_names: list[Annotated[str, AfterValidator(_label)]] = Field(
         [],
         description="Labels below the primary domain that mail programs try by themselves: in DNS "
         "and in the certificate.",
         examples=[["mx", "smtp", "pop", "imap"]],
+    )
+    mail_ban: Ban | None = Field(
+        Ban(),
+        description="Bans for addresses that guess passwords, from the mail clients' ports or from "
+        "SSH; see below. `None` does without fail2ban.",
+        examples=[{"failures": 5, "seconds": 86400}],
+    )
+    mail_trusted_networks: list[Annotated[str, AfterValidator(_network)]] = Field(
+        [],
+        description="Networks of yours whose clients are never banned and whose number of sessions "
+        "is not limited. They may send no more than others.",
+        examples=[["192.0.2.0/24", "2001:db8::/48"]],
     )
     mail_swap_size: int = Field(
         2**30,

@@ -38,6 +38,7 @@ from acceptance.mailhost import (
 )
 from acceptance.pair import Pair, two_hosts
 from acceptance.progress import only_one
+from settings import Limits
 from tasks.password import sha512_crypt
 
 RELEASES = (13, 12)
@@ -47,6 +48,7 @@ ON_ONE_RELEASE = ("check",)  # test_breakages.py runs the same on both
 PARTS = {
     "deploys": ("deploy", "drift", "interruption"),
     "settings": ("users", "score", "inbound", "relayhost", "import"),
+    "faults": ("durability", "disk_full", "reboot", "transaction"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 
@@ -104,6 +106,10 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
         "mail_null_domains": ["null.test"],
         "mail_caa_issuers": ["letsencrypt.org"],
         "mail_name_servers": ["ns.world.test"],
+        # Docker's gateway, whose address all clients on 127.0.0.1 have; the peer is a stranger.
+        "mail_trusted_networks": [f"{target.gateway}/32"],
+        # Short, so that test_abuse.py sees an end of it.
+        "mail_ban": {"failures": 5, "seconds": 10},
         "mail_users": {user: {"password_hash": digest} for user, digest in HASHES.items()},
         "mail_aliases": {
             "root": ["alice"],
@@ -111,6 +117,8 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
             "team@second.test": ["carol@second.test", "sales"],
             "outside": ["friend@world.test"],
         },
+        # The suite sends more than a person; test_limits.py has limits of its own.
+        "mail_limits": dict.fromkeys(Limits.model_fields, 100000),
     }
 
 

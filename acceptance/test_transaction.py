@@ -5,8 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
-
 from acceptance.conftest import HASHES
 from acceptance.mailhost import MailHost, message
 from acceptance.test_interruption import LEFTOVERS, MAIN_CF, kill_when
@@ -49,19 +47,19 @@ mkdir -p /etc/systemd/system/opendmarc.service.d
 printf '[Service]\\nExecStartPost=/bin/rm -f /var/spool/postfix/opendmarc/opendmarc.sock\\n' \
   > /etc/systemd/system/opendmarc.service.d/local.conf
 """
-# name: (done by hand, undone, what the run says)
-OBSTACLES = {
-    "a port is taken": (
+# Done by hand, undone, what the run says.
+OBSTACLES = [
+    (
         ALIEN,
         "systemctl stop alien",
         ["postfix: postfix", "bind 127.0.0.1 port 10026: Address already in use"],
     ),
-    "a socket is missing": (
+    (
         NO_SOCKET,
         "rm /etc/systemd/system/opendmarc.service.d/local.conf",
         ["opendmarc: postfix can't reach the socket /var/spool/postfix/opendmarc/opendmarc.sock"],
     ),
-    "a key is unreadable": (
+    (
         "chown root:root /etc/dkimkeys/second.test",
         "chown opendkim:opendkim /etc/dkimkeys/second.test",
         [
@@ -69,19 +67,12 @@ OBSTACLES = {
             "/etc/dkimkeys/second.test/default.private",
         ],
     ),
-}
+]
 BACK = "The earlier configuration is back, and answers."
 
 
-@pytest.fixture(scope="module")
-def earlier(host: MailHost) -> str:
-    """A host with the earlier configuration; the last test deploys the inventory as it is."""
-    host.must_deploy(**EARLIER)
-    return host.run("sh", "-c", STATE)
-
-
 def goes_back(host: MailHost, earlier: str, said: list[str], **data: Any) -> None:
-    """Deploy; assert that it fails, says why, and that all is as it was, and serves."""
+    """Deploy the inventory; it fails and says why, all is as it was, and serves."""
     run = host.deploy(**data)
     assert run.code == 1, run.output
     for words in [*said, BACK]:
@@ -92,18 +83,6 @@ def goes_back(host: MailHost, earlier: str, said: list[str], **data: Any) -> Non
     subject = f"after {said[0][:40]}"
     host.send(message(subject, "alice@example.test", "bob@example.test"), port=587)
     assert b"d=example.test" in host.wait_for("bob", subject)
-
-
-@pytest.mark.parametrize("obstacle", OBSTACLES)
-def test_what_fails_is_taken_back(host: MailHost, earlier: str, obstacle: str) -> None:
-    done, undone, said = OBSTACLES[obstacle]
-    dovecot = host.pids()["dovecot"]
-    host.run("sh", "-euc", done)
-    try:
-        goes_back(host, earlier, said)
-    finally:
-        host.run("sh", "-euc", undone)
-    assert host.pids()["dovecot"] == dovecot, "a reload was enough"
 
 
 # When the earlier main.cf is back, by the hand of the command that holds the lock.
@@ -117,32 +96,35 @@ done
 """
 
 
-def test_runs_that_are_cut_off_lose_no_way_back(host: MailHost, earlier: str) -> None:
-    done, undone, said = OBSTACLES["a key is unreadable"]
-    host.run("sh", "-euc", done)
-    try:
-        # Between the swap and the probe ...
-        kill_when(
-            host,
-            "Starting operation: Configuration",
-            then=f"until grep -q second.test {MAIN_CF} && ! ls -d /etc/.mailhost.*; do :; done",
-        )
-        assert host.run("ls", KEPT) != ""
-        # ... in the middle of the way back, after another change ...
-        with ThreadPoolExecutor() as threads:
-            killed = threads.submit(host.run, "timeout", "60", "sh", "-c", KILLER)
-            assert host.deploy(mail_message_size_limit=7000000).code == 1
-            killed.result()
-        assert host.run("ls", KEPT) != ""
-        # ... and at last not at all.
-        goes_back(host, earlier, said, mail_message_size_limit=8000000)
-    finally:
-        host.run("sh", "-euc", undone)
+def is_cut_off_twice(host: MailHost) -> None:
+    """Kill a run between its swap and its probe, and another one, with more changes, going back."""
+    swapped = f"grep -q second.test {MAIN_CF} && ! ls -d /etc/.mailhost.*"
+    kill_when(host, "Starting operation: Configuration", then=f"until {swapped}; do :; done")
+    assert host.run("ls", KEPT) != ""
+    with ThreadPoolExecutor() as threads:
+        killed = threads.submit(host.run, "timeout", "60", "sh", "-c", KILLER)
+        assert host.deploy(mail_message_size_limit=7000000).code == 1
+        killed.result()
+    assert host.run("ls", KEPT) != ""
 
 
-def test_without_the_obstacles_the_next_run_succeeds(host: MailHost, earlier: str) -> None:
-    assert host.must_deploy().changed
+def test_what_fails_is_taken_back(changed_host: MailHost) -> None:
+    host = changed_host
+    host.must_deploy(**EARLIER)
+    earlier, dovecot = host.run("sh", "-c", STATE), host.pids()["dovecot"]
+    for done, undone, said in OBSTACLES:
+        host.run("sh", "-euc", done)
+        try:
+            goes_back(host, earlier, said)
+            assert host.pids()["dovecot"] == dovecot, "a reload was enough"
+            if (done, undone, said) == OBSTACLES[-1]:
+                is_cut_off_twice(host)
+                goes_back(host, earlier, said, mail_message_size_limit=8000000)
+        finally:
+            host.run("sh", "-euc", undone)
+    # Without the obstacles the next run succeeds.
+    assert host.must_deploy().changed == ["Configuration: check all of it, put it in place, run it"]
     assert host.run("sh", "-c", f"{LEFTOVERS}; ls -d {KEPT} || :") == ""
-    assert host.must_deploy().changed == []
     host.send(message("forth", "alice@example.test", "carol@second.test"))
     assert host.wait_for("carol@second.test", "forth")
+    assert host.must_deploy().changed == []

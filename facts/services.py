@@ -19,7 +19,11 @@ STAMPS = "/run/mailhost"
 
 @dataclass(frozen=True)
 class Service:
-    """A systemd service and the files (or folders of files) that it reads."""
+    """
+    A systemd service and the files (or folders of files) that it reads.
+
+    + name: without its type, or a socket with it, whose service runs while somebody is connected
+    """
 
     name: str
     reload_paths: Sequence[str] = ()
@@ -30,7 +34,7 @@ SERVICES = (
     Service("systemd-journald", restart_paths=("/etc/systemd/journald.conf.d/mailhost.conf",)),
     Service(
         "opendkim",
-        reload_paths=("/etc/opendkim/tables",),
+        reload_paths=("/etc/opendkim/tables", "/etc/opendkim/from_header.lua"),
         restart_paths=(
             "/etc/opendkim.conf",
             "/etc/systemd/system/opendkim.service.d/mailhost.conf",
@@ -44,6 +48,15 @@ SERVICES = (
         ),
     ),
     Service(
+        "mailhost-limits.socket",
+        restart_paths=(
+            "/etc/mailhost/limits.json",
+            "/etc/systemd/system/mailhost-limits.service",
+            "/etc/systemd/system/mailhost-limits.socket",
+            "/usr/local/lib/mailhost/limits.py",
+        ),
+    ),
+    Service(
         "postsrsd",
         restart_paths=(
             "/etc/default/postsrsd",
@@ -54,6 +67,14 @@ SERVICES = (
         "dovecot",
         reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem"),
         restart_paths=("/etc/systemd/system/dovecot.service.d/mailhost.conf",),
+    ),
+    Service(
+        "fail2ban",
+        reload_paths=(
+            "/etc/fail2ban/jail.d/mailhost.local",
+            "/etc/fail2ban/filter.d/mailhost.conf",
+            "/etc/fail2ban/fail2ban.d/mailhost.local",
+        ),
     ),
     Service(
         "postfix",
@@ -96,7 +117,13 @@ class ServiceState(FactData):
 #: What Debian 12's Postfix runs in, and whether it starts at boot only its wrapper knows.
 _INSTANCE = "postfix@-.service"
 
-_UNITS = (*(f"{service.name}.service" for service in SERVICES), _INSTANCE)
+
+def unit(name: str) -> str:
+    """Return the unit of that name: a service's, where the name is not a socket's."""
+    return name if name.endswith(".socket") else f"{name}.service"
+
+
+_UNITS = (*(unit(service.name) for service in SERVICES), _INSTANCE)
 _PROPERTIES = (
     "Id",
     "LoadState",
@@ -149,14 +176,14 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
     units, files, facts = _sorted(output)
     states = {}
     for service in SERVICES:
-        unit, pid = f"{service.name}.service", 0
-        block = units.get(unit, {"LoadState": "not-found"})
+        holder, pid = unit(service.name), 0
+        block = units.get(holder, {"LoadState": "not-found"})
         if block["LoadState"] == "not-found":
             continue
         enabled = block["UnitFileState"] in ("enabled", "enabled-runtime", "static")
         if service.name == "postfix":
-            unit = _INSTANCE if facts["release"] == "12" else unit
-            block, pid = units[unit], int(facts.get("master", 0))
+            holder = _INSTANCE if facts["release"] == "12" else holder
+            block, pid = units[holder], int(facts.get("master", 0))
         active = block["ActiveState"] in ("active", "reloading")
         changed = {
             "reload": _newest(files, service.reload_paths),
@@ -165,10 +192,10 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
         _, loaded = files.get(f"{STAMPS}/{service.name}", (0.0, 0.0))
         started = _seconds(block["InactiveExitTimestamp"])
         states[service.name] = ServiceState(
-            unit=unit,
+            unit=holder,
             enabled=enabled,
             active=active,
-            pid=(pid or int(block["MainPID"])) if active else 0,
+            pid=(pid or int(block.get("MainPID", 0))) if active else 0,
             action=needed_action(active, started, loaded, changed),
         )
     return states
@@ -183,6 +210,8 @@ def _sorted(
     facts: dict[str, str] = {}
     block: dict[str, str] = {}
     for line in output:
+        if not line:  # between two units
+            block = {}
         word, _, rest = line.partition(" ")
         key, equals, value = line.partition("=")
         if word == "file":
@@ -192,9 +221,8 @@ def _sorted(
             facts[word] = rest
         elif equals:
             block[key] = value
-            if len(block) == len(_PROPERTIES):
-                units[block["Id"]] = block
-                block = {}
+            if key == "Id":
+                units[value] = block
         elif line:
             raise FactProcessError(f"unexpected line from systemctl: {line!r}")
     return units, files, facts

@@ -11,6 +11,10 @@ from typing_extensions import override
 from facts.data import FactData
 from facts.shell import key_values
 
+#: Who must never be banned: the last few addresses that a deploy came from.
+CONTROL_ADDRESSES = "/etc/fail2ban/mailhost.control"
+KEPT_ADDRESSES = 5
+
 
 @dataclass(frozen=True)
 class SystemState(FactData):
@@ -21,6 +25,8 @@ class SystemState(FactData):
     + time_daemon: the unit that keeps the clock right, "" where none is installed
     + clock_untried: time_daemon is systemd-timesyncd and nobody has started it since the boot
     + vmail: (uid, gid) of the account that owns the mail, None where it does not exist
+    + volatile: folders of mail that are in memory, or would be once they are made
+    + control_addresses: where runs came from over SSH, this one among them, oldest first
     + uid_5000: the account or group name that has the id 5000, "" for none
     """
 
@@ -36,9 +42,25 @@ class SystemState(FactData):
     clock_untried: bool = False
     vmail: tuple[int, int] | None = None
     vmail_folder: str = ""
+    volatile: tuple[str, ...] = field(default_factory=tuple)
     uid_5000: str = ""
     nameservers: tuple[str, ...] = field(default_factory=tuple)
+    control_addresses: tuple[str, ...] = field(default_factory=tuple)
 
+
+# sudo drops SSH_CONNECTION, but a process above it has kept it.
+CONTROL = rf"""
+pid=$$ above=
+while [ "${{pid:-0}}" -gt 1 ]; do
+  above="$above /proc/$pid/environ"
+  while read -r key value; do
+    [ "$key" != PPid: ] || pid=$value
+  done < "/proc/$pid/status"
+done
+cat $above 2>/dev/null | tr '\0' '\n' | sed -n \
+  's/^SSH_CONNECTION=\([^ ]*\) .*/control=\1/p; s/^[0-9a-f]*[:.][0-9a-f:.]*$/control=&/p' \
+  {CONTROL_ADDRESSES} - 2>/dev/null
+"""
 
 _COMMAND = r"""
 . /etc/os-release
@@ -58,6 +80,11 @@ done
 systemctl show -p ActiveState,ConditionTimestamp systemd-timesyncd 2>/dev/null
 getent passwd vmail | cut -d: -f3,4 | sed 's/^/vmail=/'
 echo "vmail_folder=$(stat -c '%U:%G:%a' /var/vmail 2>/dev/null)"
+for folder in /var/spool/postfix /var/vmail; do
+  there=$folder
+  while [ ! -d "$there/" ]; do there=${there%/*}; done
+  case $(stat -f -c %T "$there/") in tmpfs | ramfs) echo "volatile=$folder" ;; esac
+done
 { getent passwd 5000; getent group 5000; } | cut -d: -f1 | sed 's/^/uid_5000=/'
 sed -n 's/^nameserver *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf
 true
@@ -88,8 +115,10 @@ def parse_system(output: list[str]) -> SystemState:
         and one("ActiveState") == "inactive"
         and not one("ConditionTimestamp"),
         vmail=(int(vmail.split(":")[0]), int(vmail.split(":")[1])) if vmail else None,
+        volatile=tuple(values.get("volatile", ())),
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),
         nameservers=tuple(values.get("nameserver", ())),
+        control_addresses=tuple(dict.fromkeys(values.get("control", ())))[-KEPT_ADDRESSES:],
         **fields,
     )
 
@@ -107,7 +136,7 @@ class System(FactBase[SystemState]):
 
     @override
     def command(self) -> StringCommand:
-        return StringCommand(_COMMAND)
+        return StringCommand(CONTROL + _COMMAND)
 
     @override
     def process(self, output: list[str]) -> SystemState:

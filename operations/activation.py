@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyinfra.api import StringCommand
 
-from facts.services import SERVICES, STAMPS, ServiceState
+from facts.services import SERVICES, STAMPS, ServiceState, unit
 from facts.shell import script
 from operations.swap import LOCK, PLACES, PUT_BACK, Entry, bundle
 
@@ -36,16 +36,18 @@ began=$(date +%s)
 journal() {
   journalctl -q --no-pager -o cat -n 8 --since "@$began" -u "$1" | sed "s|^|  $1: |" >&2
 }
+whole() { case $1 in *.socket) echo "$1" ;; *) echo "$1.service" ;; esac }
 act() { # ACTION NAME UNIT
   echo "$1 $3"
+  set -- "$1" "$2" "$3" "$(whole "$2")"
   case $1 in
-  enable) systemctl unmask -q "$2.service"; systemctl enable -q "$2.service" ;;
-  disable) systemctl disable -q --now "$2.service" ;;
+  enable) systemctl unmask -q "$4"; systemctl enable -q "$4" ;;
+  disable) systemctl disable -q --now "$4" ;;
   reload) touch "$stamps/$2"; systemctl reload "$3" ;;
   *)
     # The wrapper of Debian 12's Postfix has to be up as well.
     systemctl reset-failed "$3" 2>/dev/null
-    systemctl "$1" "$2.service" "$3"
+    systemctl "$1" "$4" "$3"
     ;;
   esac || { journal "$3"; return 1; }
 }
@@ -70,10 +72,12 @@ revert() { # NAME UNIT, then ACTION PATH for what it reads
     shift 2
   done
   if [ -s "$good" ] && ! grep -q "^$name " "$good"; then
-    systemctl disable -q --now "$name.service" 2>/dev/null
+    systemctl disable -q --now "$(whole "$name")" 2>/dev/null
     return
   fi
-  systemctl is-enabled -q "$name.service" || act enable "$name" "$unit"
+  # A host of an older version has told what runs there by nothing else.
+  [ -s "$good" ] || systemctl is-enabled -q "$(whole "$name")" || return
+  systemctl is-enabled -q "$(whole "$name")" || act enable "$name" "$unit"
   systemctl is-active -q "$unit" || action=start
   [ -z "$action" ] || act "$action" "$name" "$unit"
 }
@@ -157,4 +161,4 @@ def activation(
 
 def unknown(name: str) -> ServiceState:
     """Return the state of a service that the host does not know yet."""
-    return ServiceState(f"{name}.service", False, False, 0, "start")
+    return ServiceState(unit(name), False, False, 0, "start")

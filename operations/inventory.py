@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from settings import UNKNOWN, Settings, Tls, User
+from settings import UNKNOWN, Ban, Limits, Settings, Tls, User, Warmup
 
 
 def parse(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
@@ -45,12 +45,22 @@ def _wording(error: Any) -> str:
     return f"{path}: {message}; write it like {example}"
 
 
+#: Keys whose value is one model.
+_NESTED: dict[str, type[BaseModel]] = {
+    "mail_ban": Ban,
+    "mail_tls": Tls,
+    "mail_ban": Ban,
+    "mail_limits": Limits,
+    "mail_warmup": Warmup,
+}
+
+
 def _fields(loc: tuple[int | str, ...]) -> dict[str, FieldInfo]:
     """The fields of the model that an error's place is in."""
     if len(loc) > 1 and loc[0] == "mail_users":
         return User.model_fields
-    if len(loc) > 1 and loc[0] == "mail_tls":
-        return Tls.model_fields
+    if len(loc) > 1 and loc[0] in _NESTED:
+        return _NESTED[str(loc[0])].model_fields
     return Settings.model_fields
 
 

@@ -142,6 +142,7 @@ def test_the_scripts_are_valid_shell() -> None:
     from operations import (
         activation,
         dovecot,
+        limits,
         mailboxes,
         opendkim,
         packages,
@@ -152,7 +153,7 @@ def test_the_scripts_are_valid_shell() -> None:
     )
 
     scripts = [
-        swap._STAGE + dovecot._CHECK + opendkim._CHECK + postfix._CHECK,
+        swap._STAGE + dovecot._CHECK + limits._CHECK + opendkim._CHECK + postfix._CHECK,
         swap.PLACES + swap._KEEP + swap.PUT_BACK + swap._SWAP,
         activation._ACTIVATE,
         mailboxes._RETIRE,
