@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 from acceptance.mailhost import MailHost
 
 UNITS = {
-    12: ("postfix@-", "dovecot", "opendkim", "opendmarc", "postsrsd"),
-    13: ("postfix", "dovecot", "opendkim", "opendmarc", "postsrsd"),
+    12: ("postfix@-", "dovecot", "opendkim", "opendmarc", "postsrsd", "mailhost-limits"),
+    13: ("postfix", "dovecot", "opendkim", "opendmarc", "postsrsd", "mailhost-limits"),
 }
-NEVER_ROOT = ("opendkim", "opendmarc")
+NEVER_ROOT = ("opendkim", "opendmarc", "mailhost-limits")
 
 # An intruder: tries what a service has no business with, and prints what came of each.
 INTRUDER = r"""
@@ -38,9 +39,9 @@ WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE
 unit, token = sys.argv[1:]
 print(token, json.dumps({
     "unit": unit,
-    "configuration": attempt(write, "/etc/intruder"),
-    "programs": attempt(write, "/usr/local/bin/intruder"),
-    "anybody's folder": attempt(write, "/run/lock/intruder"),
+    "configuration": attempt(write, "/etc/" + token),
+    "programs": attempt(write, "/usr/local/bin/" + token),
+    "anybody's folder": attempt(write, "/run/lock/" + token),
     "temporary file": attempt(write, "/tmp/" + token),
     "home": attempt(os.listdir, "/home"),
     "mail": attempt(os.listdir, "/var/vmail"),
@@ -72,7 +73,7 @@ for unit; do
     "$unit" "$token" > "$drop_in/zz-intruder.conf"
 done
 systemctl daemon-reload
-for unit; do systemctl reload "$unit.service"; done
+for unit; do systemctl start "$unit.service"; systemctl reload "$unit.service"; done
 journalctl --sync
 journalctl -q --no-pager -o cat -g "^$token " | sed "s/^$token //"
 """
@@ -92,14 +93,15 @@ NOWHERE = {
 SEES = {
     "postfix": {"mail", "tables"},
     "dovecot": {"mail", "logins"},
-    "opendkim": {"signing keys"},
+    "opendkim": {"signing keys", "tables"},
     "opendmarc": set(),
     "postsrsd": set(),
+    "mailhost-limits": set(),
 }
 
 
 def test_an_intruder_finds_nothing(host: MailHost) -> None:
-    token = "sandbox-intruder"
+    token = f"intruder-{uuid4().hex}"
     said = host.run(
         *("sh", "-euc", SEND_IN, "send-in", token, *UNITS[host.release]), input=INTRUDER
     )

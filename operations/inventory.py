@@ -49,7 +49,6 @@ def _wording(error: Any) -> str:
 _NESTED: dict[str, type[BaseModel]] = {
     "mail_ban": Ban,
     "mail_tls": Tls,
-    "mail_ban": Ban,
     "mail_limits": Limits,
     "mail_warmup": Warmup,
 }

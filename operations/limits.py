@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from operations.configuration import Configuration, File, render
+from operations.system import MAIL_FOLDER
 from settings import Settings
 
 NAME = "mailhost-limits.socket"
@@ -35,7 +36,7 @@ def configuration(mail: Settings) -> Configuration:
     if not runs(mail):
         return Configuration(NAME, [], runs=False)
     units = "/etc/systemd/system/mailhost-limits"
-    service = render("limits/limits.service.j2", script=SCRIPT, plan=PLAN)
+    service = render("limits/limits.service.j2", script=SCRIPT, plan=PLAN, mail_folder=MAIL_FOLDER)
     return Configuration(
         NAME,
         [
