@@ -13,6 +13,7 @@ instead of starting from nothing, so that tests can be run one by one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -26,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from acceptance import engine, peer, snapshots, targets
+from acceptance import engine, memory, peer, snapshots, targets
 from acceptance.mailhost import (
     DOMAINS,
     HOSTNAME,
@@ -175,11 +176,14 @@ def host(
     for origin, zone in zones.items():
         if not origin.endswith(".arpa"):  # the reverse zone would hide the peer's, which is larger
             world.load_zone(origin, zone)
+    began = time.time()
     yield deployed
+    killed, alarms = memory.usage(deployed.target).oom_kills, memory.alarms(deployed.target, began)
     if not keep:
         deployed.target.remove()
         world.remove()
         targets.remove_network(target_name)
+    assert (killed, alarms) == (0, []), "processes killed for memory, lines of the journal"
 
 
 def _deployed_once(start: Callable[[str | None], MailHost], release: int, run: str) -> MailHost:

@@ -110,6 +110,14 @@ class Peer:
         self._names.pop(address, None)
         self._load_reverse_zone()
 
+    def more_addresses(self, count: int) -> list[str]:
+        """Have that many more addresses, at the far end of the network; return them."""
+        last = int(self._range.broadcast_address)
+        found = [str(ip_address(last - 1 - number)) for number in range(count)]
+        add = 'for address; do ip address replace "$address" dev eth0; done'
+        self.exec("sh", "-euc", add, "add", *(f"{each}/{self._range.prefixlen}" for each in found))
+        return found
+
     def _load_reverse_zone(self) -> None:
         octets = max(1, self._range.prefixlen // 8)
         labels = str(self._range.network_address).split(".")[:octets]
