@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-PAUSE = 0.02
+PAUSE = 0.05
 #: Larger ones are no configuration; the journal is read by journalctl(1).
 LARGEST = 4 * 2**20
 
