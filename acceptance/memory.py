@@ -55,6 +55,7 @@ _ALARM = r"\b(oom|out of memory|panic|fatal)\b"
 PROVOKED = (
     # test_transaction.py: a port is taken.
     r"postfix/master\[\d+\]: fatal: bind 127\.0\.0\.1 port 10026: Address already in use",
+    r"postfix/master\[\d+\]: fatal: daemon initialization failure -- see logs for details",
 )
 
 
