@@ -41,6 +41,7 @@ def run(
     target: Target,
     world: Peer,
     passwords: Mapping[str, str],
+    subject: str = "load",
     *,
     messages: int = 1,
     seconds: float = 0,
@@ -49,6 +50,7 @@ def run(
     """
     Let them all at a target, and watch its memory until it is over.
 
+    + subject: of all messages
     + messages, seconds: how many each session sends, and how long it goes on, at least
     """
     sources = world.more_addresses(SOURCES)
@@ -57,6 +59,7 @@ def run(
         "passwords": dict(passwords),
         "sources": sources,
         "sessions": SESSIONS,
+        "subject": subject,
         "messages": messages,
         "seconds": seconds,
         "size": size,

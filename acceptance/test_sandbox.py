@@ -166,6 +166,7 @@ exec 4<> /dev/tcp/127.0.0.1/25
 read -r -t 10 -u 4 answer || answer=frozen
 mv /root/master.cf /etc/postfix/master.cf
 exec 3>&-
+mkdir -p /run/mailhost
 touch /run/mailhost/postfix
 postfix reload 2> /dev/null
 echo "$answer"

@@ -29,6 +29,7 @@ class Crowd:
     + passwords: of its users
     + sources: addresses to send from
     + sessions: kind -> how many of them at once
+    + subject: of all messages
     + messages: that each session sends, or looks that it takes, at least; a user as many elsewhere
     + seconds: how long each goes on, at least
     + size: of a message, in bytes
@@ -40,12 +41,14 @@ class Crowd:
         passwords: Mapping[str, str],
         sources: Sequence[str],
         sessions: Mapping[str, int],
+        subject: str,
         messages: int,
         seconds: float,
         size: int,
     ) -> None:
         self.address, self.users, self.sources = address, list(passwords.items()), sources
         self.sessions, self.messages, self.seconds = sessions, messages, seconds
+        self.subject = subject
         self.text = ("0123456789abcdef" * 4 + "\r\n") * (size // 66)
         self.done: Counter[str] = Counter()
         self.errors: list[str] = []
@@ -138,7 +141,7 @@ class Crowd:
 
     def deliver(self, client: smtplib.SMTP, sender: str, recipient: str) -> None:
         """Send one message."""
-        header = f"From: {sender}\r\nTo: {recipient}\r\nSubject: load\r\n"
+        header = f"From: {sender}\r\nTo: {recipient}\r\nSubject: {self.subject}\r\n"
         client.sendmail(sender, [recipient], f"{header}\r\n{self.text}")
         self.done["out" if recipient == OUTSIDE else "in"] += 1
 
