@@ -6,8 +6,11 @@ The good clients come from Docker's gateway, another address than the peer's.
 
 from __future__ import annotations
 
+import imaplib
 import json
+import poplib
 import re
+import smtplib
 import socket
 import time
 from collections.abc import Iterator
@@ -33,6 +36,7 @@ ANSWERS = {
     "endless_headers": [r"552 5\.3\.4 Error: message file too big"],
     "many_recipients": [
         r"250 2\.1\.5 Ok",
+        r"452 4\.5\.3 Error: too many recipients",
         r"450 4\.7\.1 Error: too many recipients from .*",
         TOO_MANY_ERRORS,
         "closed",
@@ -67,6 +71,9 @@ ANSWERS = {
 }
 
 PORTS = (25, 587, 465, 143, 993, 110, 995)
+
+#: No answer, no connection, or no longer one.
+DROPPED = (OSError, imaplib.IMAP4.abort, poplib.error_proto, smtplib.SMTPServerDisconnected)
 
 Answers = dict[str, tuple[list[str], float]]
 
@@ -156,7 +163,23 @@ def idle_flood(host: MailHost) -> Iterator[None]:
     host.run("systemctl", "restart", "postfix")
 
 
+def serve_in_the_end(host: MailHost, port: int) -> float:
+    """The same, by a client that connects again where it was dropped, as mail programs do.
+
+    While connections pour in, Dovecot drops the oldest that has not logged in, whose ever it is.
+    """
+    started = time.monotonic()
+    while time.monotonic() < started + 30:
+        try:
+            serve(host, port)
+            break
+        except DROPPED:
+            continue
+    return time.monotonic() - started
+
+
 def test_500_idle_connections_leave_others_served(host: MailHost, idle_flood: None) -> None:
     with uneventful(host), ThreadPoolExecutor() as threads:
-        took = dict(zip(PORTS, threads.map(lambda port: serve(host, port), PORTS), strict=True))
+        served = threads.map(lambda port: serve_in_the_end(host, port), PORTS)
+        took = dict(zip(PORTS, served, strict=True))
     assert {port: seconds for port, seconds in took.items() if seconds > 25} == {}
