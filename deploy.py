@@ -13,10 +13,8 @@ from operations import (
     dovecot,
     mailboxes,
     opendkim,
-    opendmarc,
     packages,
-    postfix,
-    postsrsd,
+    services,
     system,
     tls,
 )
@@ -25,7 +23,6 @@ from operations.preflight import checked_settings
 # Every error in the inventory, and every reason against this machine, before it is touched.
 machine = host.get_fact(System)
 mail = checked_settings(machine)
-vmail = machine.vmail or system.VMAIL_IDS
 
 packages.install(
     name="Packages: Postfix, Dovecot, OpenDKIM and what they need",
@@ -48,15 +45,8 @@ opendkim.keys(
 )
 configuration.apply(
     name="Configuration: check all of it, put it in place, run it",
-    configurations=[
-        system.configuration(machine),
-        tls.configuration(mail),
-        opendkim.configuration(mail, machine.nameservers),
-        opendmarc.configuration(mail),
-        postsrsd.configuration(mail),
-        dovecot.configuration(machine.release, mail, vmail),
-        postfix.configuration(machine.release, mail, vmail),
-    ],
+    # Journal, TLS, OpenDKIM, OpenDMARC, PostSRSd, Dovecot, Postfix: operations/services.py
+    configurations=services.configurations(mail, machine),
 )
 dovecot.logins(
     name="Logins: every user can log in, nobody else stays in",

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from settings import UNKNOWN, Settings, Tls, User
+from settings import Settings, Tls, User
+from values import UNKNOWN
 
 
 def parse(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
@@ -77,15 +78,15 @@ def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Setting
     values = {key: value for key, value in given.items() if key in Settings.model_fields}
     for details in error.errors():
         key, *rest = (str(part) for part in details["loc"])
-        if "[key]" in rest or (key == "mail_tls" and rest):
+        if key not in values:
+            values |= {key: _PLACEHOLDERS[key]} if key in _PLACEHOLDERS else {}
+        elif rest and key in ("mail_users", "mail_aliases", "mail_tls"):
             kept = {name: value for name, value in values[key].items() if str(name) != rest[0]}
+            if key != "mail_tls" and "[key]" not in rest:
+                kept[rest[0]] = _UNCHECKED_USER if key == "mail_users" else ["postmaster"]
             values[key] = kept
-        elif key == "mail_users" and rest:
-            values[key] = {**values[key], rest[0]: _UNCHECKED_USER}
-        elif key == "mail_aliases" and rest:
-            values[key] = {**values[key], rest[0]: ["postmaster"]}
         elif key in _PLACEHOLDERS:
             values[key] = _PLACEHOLDERS[key]
         else:
-            values.pop(key, None)
+            del values[key]
     return Settings.model_validate(values)

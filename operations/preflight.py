@@ -13,7 +13,8 @@ from facts.system import SystemState
 from operations import addresses, certificates, dns, system
 from operations.inventory import parse
 from operations.local_files import read_login
-from settings import UNKNOWN, Settings
+from settings import Settings
+from values import UNKNOWN
 
 
 def checked_settings(machine: SystemState | None = None) -> Settings:
@@ -41,7 +42,14 @@ def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[st
     problems += _problems_between_keys(mail)
     problems += addresses.problems(mail)
     problems += certificates.problems(mail, datetime.now(UTC))
-    return mail, problems
+    return mail, [_one_line(problem) for problem in problems]
+
+
+def _one_line(problem: str) -> str:
+    """Return a problem fit for a terminal and a log, whatever the inventory's keys and values."""
+    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in problem)
+    shown = re.sub(r"\$\w+\$[^\s']{20,}", "$…", shown)  # a password hash in the wrong place
+    return shown if len(shown) <= 500 else f"{shown[:240]} … {shown[-240:]}"
 
 
 def _problems_between_keys(mail: Settings) -> list[str]:
