@@ -12,9 +12,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from values import (
+    Address,
     Fqdn,
     Ipv4,
     Ipv6,
+    Names,
     crypt_hash,
     host_and_port,
     host_name,
@@ -91,7 +93,7 @@ class Settings(_Model):
         description="Name of the host: HELO, PTR record and certificate. Not a mail domain itself.",
         examples=["mail.example.org"],
     )
-    mail_domains: Annotated[list[Fqdn], Field(min_length=1), AfterValidator(unrepeated)] = Field(
+    mail_domains: Annotated[Names, Field(min_length=1)] = Field(
         description="Domains whose mail the host receives. The first is the primary domain; each "
         "has its own address space and its own DKIM key.",
         examples=[["example.org", "second.org"]],
@@ -147,25 +149,25 @@ class Settings(_Model):
         "policy says to reject, `off` verifies DKIM only.",
         examples=["enforce"],
     )
-    mail_null_domains: Annotated[list[Fqdn], AfterValidator(unrepeated)] = Field(
+    mail_null_domains: Names = Field(
         [],
         description="Domains of yours without mail, whose DNS records say so: nobody can send as "
         "them (RFC 7208, RFC 7505).",
         examples=[["example.net"]],
     )
-    mail_caa_issuers: Annotated[list[Fqdn], AfterValidator(unrepeated)] = Field(
+    mail_caa_issuers: Names = Field(
         [],
         description="Certification authorities that may issue for the host's names (CAA, RFC "
         "8659), as each names itself; without any there is no CAA record.",
         examples=[["letsencrypt.org"]],
     )
-    mail_name_servers: Annotated[list[Fqdn], AfterValidator(unrepeated)] = Field(
+    mail_name_servers: Names = Field(
         [],
         description="Name servers of the zone files (NS); leave it out where a DNS provider "
         "imports the file.",
         examples=[["ns1.example.net", "ns2.example.net"]],
     )
-    mail_check_resolver: Ipv4 | Ipv6 | None = Field(
+    mail_check_resolver: Address | None = Field(
         None,
         description="Resolver that `make check` asks; without it this machine's own.",
         examples=["192.0.2.53"],
@@ -176,7 +178,7 @@ class Settings(_Model):
         "provider lets port 25 out. With a smarthost, that one is tried instead.",
         examples=["mx.example.net:25"],
     )
-    mail_blocklists: Annotated[list[Fqdn], AfterValidator(unrepeated)] = Field(
+    mail_blocklists: Names = Field(
         ["zen.spamhaus.org", "bl.spamcop.net", "psbl.surriel.com", "b.barracudacentral.org"],
         description="DNS blocklists that `make check` looks the host's addresses up in.",
         examples=[["zen.spamhaus.org"]],

@@ -35,6 +35,8 @@ def fqdn(value: str) -> str:
     name = value.lower()
     if not _FQDN.fullmatch(name):
         raise ValueError(f"{value!r} is no fully qualified domain name; write one like example.org")
+    if name.rpartition(".")[2].isdigit():
+        raise ValueError(f"{value!r} ends in a number, as an address does; write a domain name")
     if name.endswith(".invalid") and name != UNKNOWN:
         raise ValueError(f"{value!r} is nobody's (RFC 2606); write a name of your own")
     return name
@@ -99,23 +101,37 @@ def host_and_port(value: str | None) -> str | None:
         raise ValueError(f"{value!r} names no port; write host:port, like smtp.example.net:587")
     bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
     if ":" in bare or re.fullmatch("[0-9.]+", bare):
-        try:
-            return f"{no_scope(ip_address(bare))}:{int(port)}"
-        except ValueError:
-            raise ValueError(f"{bare!r} is no IP address; write it like 192.0.2.25") from None
+        return f"{either(bare)}:{int(port)}"
     return f"{fqdn(bare)}:{int(port)}"
 
 
 def text(value: object) -> object:
-    if not isinstance(value, str | IPv4Address | IPv6Address | None):
-        raise ValueError("is not text; write an address in quotes")
+    """Return an address as it is written; ip_address() takes numbers and bytes as well."""
+    if not isinstance(value, str | IPv4Address | IPv6Address):
+        raise ValueError("is no text; write an address in quotes")
     return value
 
 
+def either(value: object) -> IPv4Address | IPv6Address:
+    """Return an IPv4 or IPv6 address."""
+    try:
+        return no_scope(ip_address(str(text(value))))
+    except ValueError:
+        raise ValueError(f"{value!r} is no IP address; write it like '192.0.2.53'") from None
+
+
 def no_scope(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return an address, which no interface of one machine belongs to (RFC 4007)."""
     if getattr(address, "scope_id", None):
         raise ValueError(f"{str(address)!r} names an interface; leave out what follows the '%'")
     return address
+
+
+def ordered(value: object) -> object:
+    """Return a list; of a set nobody knows which element is the first."""
+    if isinstance(value, set | frozenset):
+        raise ValueError("is a set, which has no order; write a list, in [ ]")
+    return value
 
 
 def required_host_and_port(value: str) -> str:
@@ -151,5 +167,7 @@ def swap_size(value: int) -> int:
 
 
 Fqdn = Annotated[str, AfterValidator(fqdn)]
+Names = Annotated[list[Fqdn], BeforeValidator(ordered), AfterValidator(unrepeated)]
 Ipv4 = Annotated[IPv4Address, BeforeValidator(text)]
 Ipv6 = Annotated[IPv6Address, BeforeValidator(text), AfterValidator(no_scope)]
+Address = Annotated[IPv4Address | IPv6Address, BeforeValidator(either)]

@@ -89,4 +89,10 @@ def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Setting
             values[key] = _PLACEHOLDERS[key]
         else:
             del values[key]
-    return Settings.model_validate(values)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as left:  # by a key that is no text, and so is not the one that is named
+        wrong = {str(details["loc"][0]) for details in left.errors()}
+        return Settings.model_validate(
+            {key: value for key, value in values.items() if key not in wrong}
+        )

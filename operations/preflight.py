@@ -39,6 +39,8 @@ def checked_settings(machine: SystemState | None = None) -> Settings:
 def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
     """Return a host's settings and every problem of its inventory data, one line each."""
     mail, problems = parse(data)
+    if not problems and UNKNOWN in (mail.mail_hostname, *mail.mail_domains):
+        problems.append(f"mail_domains: {UNKNOWN} is nobody's (RFC 2606); write a name of your own")
     problems += _problems_between_keys(mail)
     problems += addresses.problems(mail)
     problems += certificates.problems(mail, datetime.now(UTC))
@@ -54,6 +56,13 @@ def _one_line(problem: str) -> str:
 
 def _problems_between_keys(mail: Settings) -> list[str]:
     found = []
+    local = f"localhost.{mail.primary_domain}"  # this machine's own, as main.cf has it
+    for key, names in (
+        ("mail_hostname", [mail.mail_hostname]),
+        ("mail_domains", mail.mail_domains),
+    ):
+        if local in names:
+            found.append(f"{key}: {local} is what every machine calls itself; take another name")
     if mail.mail_hostname in mail.mail_domains and mail.mail_hostname != UNKNOWN:
         found.append(
             f"mail_hostname: {mail.mail_hostname} is a mail domain as well; give the host a name "
