@@ -22,12 +22,19 @@ def parse(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
     What is wrong is replaced by something harmless, so that the checks between keys
     (operations/preflight.py) still find what else is wrong, and nothing that is not.
     """
-    given = {key: value for key, value in data.items() if key.startswith("mail_")}
+    ours = {key: value for key, value in data.items() if key.startswith("mail_")}
+    given = {key: value for key, value in ours.items() if key in Settings.model_fields}
+    unknown = [_unknown(key, key, Settings.model_fields) for key in ours if key not in given]
     try:
-        return Settings.model_validate(given), []
+        return Settings.model_validate(given), unknown
     except ValidationError as error:
         problems = [_wording(details) for details in error.errors()]
-        return _without_errors(given, error), problems
+        return _without_errors(given, error), problems + unknown
+
+
+def _unknown(path: str, name: str, fields: Mapping[str, FieldInfo]) -> str:
+    near = difflib.get_close_matches(name, fields, 1, cutoff=0)
+    return f"{path}: there is no such key; did you mean {near[0]}?"
 
 
 def _wording(error: Any) -> str:
@@ -35,8 +42,7 @@ def _wording(error: Any) -> str:
     path = ".".join(str(part) for part in error["loc"] if part != "[key]")
     name = str(error["loc"][-1])
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, _fields(error["loc"]), 1, cutoff=0)
-        return f"{path}: there is no such key; did you mean {near[0]}?"
+        return _unknown(path, name, _fields(error["loc"]))
     example = _example(error["loc"])
     if error["type"] == "missing":
         return f"{path}: is missing; write one like {example}"
@@ -75,7 +81,7 @@ _UNCHECKED_USER = User.model_construct(password_hash="not checked")
 
 
 def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Settings:
-    values = {key: value for key, value in given.items() if key in Settings.model_fields}
+    values = dict(given)
     for details in error.errors():
         key, *rest = (str(part) for part in details["loc"])
         if key not in values:
