@@ -11,7 +11,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help deploy plan dns check drift score fact password test acceptance acceptance-12 acceptance-13
-.PHONY: bench-deploy bench-inbound docs lock clean clean-all up
+.PHONY: bench-deploy bench-inbound durability docs lock clean clean-all up
 
 PYTHON ?= python3
 INVENTORY ?= inventories/docker.py
@@ -100,6 +100,9 @@ bench-deploy: $(VENV) ## what a deploy costs, beside installing the same package
 
 bench-inbound: $(VENV) ## what verifying SPF, DKIM and DMARC of arriving mail costs
 	@$(PY) -m acceptance.bench inbound $(ARGS)
+
+durability: $(VENV) ## kill everything 200 times under load, and count the mail (ARGS="13 --seed 7")
+	@$(PY) -m acceptance.durability $(ARGS)
 
 docs: $(VENV) ## write docs/settings.md from the models
 	@$(PY) -m docs.generate $(ARGS)

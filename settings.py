@@ -6,6 +6,7 @@ The one place of every key's type, default and meaning; docs/settings.md is made
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -84,6 +85,36 @@ class Tls(_Model):
         if mode == "acme":
             raise ValueError("'acme' comes in a later version; use 'files' or 'self-signed'")
         return mode
+
+
+class Limits(_Model):
+    """How much each login may send through submission; 0 is no limit."""
+
+    messages_hour: int = Field(200, ge=0, description="Messages an hour.", examples=[100])
+    messages_day: int = Field(1000, ge=0, description="Messages a day.", examples=[500])
+    recipients_hour: int = Field(500, ge=0, description="Recipients an hour.", examples=[200])
+    recipients_day: int = Field(2000, ge=0, description="Recipients a day.", examples=[1000])
+    new_recipients_day: int = Field(
+        200,
+        ge=0,
+        description="Recipients on other hosts a day whom this login never wrote to before (in "
+        "400 days): what a thief has most of.",
+        examples=[500],
+    )
+
+
+class Warmup(_Model):
+    """The plan by which a new address sends more each few days, until 10 000 a day."""
+
+    start: date = Field(
+        description="First day; the plan is over by itself.", examples=["2026-12-01"]
+    )
+    first_day: int = Field(
+        50, ge=1, description="Recipients on other hosts a day, at first.", examples=[20]
+    )
+    double_every: int = Field(
+        3, ge=1, description="Days after which the number doubles.", examples=[7]
+    )
 
 
 class Settings(_Model):
@@ -200,6 +231,25 @@ class Settings(_Model):
         description="Path on the control machine of a file with one line `user:password` for the "
         "smarthost.",
         examples=["~/secrets/smarthost"],
+    )
+    mail_from_header: Literal["strict", "off"] = Field(
+        "strict",
+        description="Whether the From: header of what is submitted must be an address of the "
+        "login, as the envelope sender must: else `550 5.7.1`. Strict also refuses From: somebody "
+        "else with a Sender: of one's own.",
+        examples=["off"],
+    )
+    mail_limits: Limits | None = Field(
+        Limits(),
+        description="How much each login may send, should its password be stolen; see below. Over "
+        "a limit the message gets `450`, and root is told once a day. None counts nothing.",
+        examples=[{"messages_day": 3000}],
+    )
+    mail_warmup: Warmup | None = Field(
+        None,
+        description="A daily cap on what all logins together send to other hosts, while the "
+        "host's address is new to them; see below.",
+        examples=[{"start": "2026-12-01"}],
     )
     mail_client_names: Annotated[
         list[Annotated[str, AfterValidator(label)]], AfterValidator(unrepeated)

@@ -112,6 +112,23 @@ class Target:
         remove(container)
 
 
+def restarted(target: Target, kill: bool = False) -> Target:
+    """
+    Restart a container, whose files stay, and wait until it has booted; return what it is now.
+
+    + kill: every process of it dies by SIGKILL, instead of a shutdown by systemd
+
+    The ports that it is published at are others afterwards.
+    """
+    container = engine.ensure().containers.get(target.id)
+    if kill:
+        container.kill()
+    else:
+        target.exec("systemctl", "poweroff", check=False)
+    container.wait(timeout=BOOT_TIMEOUT)
+    return boot(container, dns=container.attrs["HostConfig"]["Dns"])
+
+
 def remove(container: Any) -> None:
     """Remove a container at once; one that is already gone is fine."""
     try:

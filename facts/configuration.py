@@ -29,12 +29,15 @@ class FileState(FactData):
     changed: float = field(default=0.0, compare=False)
 
 
+#: What the files of a change that is not confirmed were before it, see operations/swap.py.
+KEPT = "/var/lib/mailhost/kept"
+
 # A path that is no regular file (a directory, a dangling link) gets the digest "-", so that it
 # differs from any wanted content and the operation that wants a file there says so. So does what a
 # killed command left where operations make files aside.
-_SCRIPT = """
+_SCRIPT = f"""
 count=$#
-for path in "$@" /etc/.mailhost.* /etc/dkimkeys/.new.* /etc/ssl/mail/.new.*; do
+for path in "$@" {KEPT} /etc/.mailhost.* /etc/dkimkeys/.new.* /etc/ssl/mail/.new.*; do
   [ ! -e "$path" ] && [ ! -L "$path" ] || set -- "$@" "$path"
 done
 shift "$count"
@@ -68,7 +71,8 @@ def parse_file_states(output: list[str]) -> dict[str, FileState]:
 
 class ManagedFiles(FactBase[dict[str, FileState]]):
     """
-    Returns the state of each of the given files that exists, and of what a killed run left aside:
+    Returns the state of each of the given files that exists, and of what a killed run left aside,
+    the way back from an unconfirmed change included:
 
     .. code:: python
 

@@ -20,7 +20,11 @@ STAMPS = "/run/mailhost"
 
 @dataclass(frozen=True)
 class Service:
-    """A systemd service and the files (or folders of files) that it reads."""
+    """
+    A systemd service and the files (or folders of files) that it reads.
+
+    + name: without its type, or a socket with it, whose service runs while somebody is connected
+    """
 
     name: str
     reload_paths: Sequence[str] = ()
@@ -31,7 +35,7 @@ SERVICES = (
     Service("systemd-journald", restart_paths=("/etc/systemd/journald.conf.d/mailhost.conf",)),
     Service(
         "opendkim",
-        reload_paths=("/etc/opendkim/tables",),
+        reload_paths=("/etc/opendkim/tables", "/etc/opendkim/from_header.lua"),
         restart_paths=(
             "/etc/opendkim.conf",
             "/etc/systemd/system/opendkim.service.d/mailhost.conf",
@@ -44,8 +48,27 @@ SERVICES = (
             "/etc/systemd/system/opendmarc.service.d/mailhost.conf",
         ),
     ),
-    Service("postsrsd", restart_paths=("/etc/default/postsrsd",)),
-    Service("dovecot", reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem")),
+    Service(
+        "mailhost-limits.socket",
+        restart_paths=(
+            "/etc/mailhost/limits.json",
+            "/etc/systemd/system/mailhost-limits.service",
+            "/etc/systemd/system/mailhost-limits.socket",
+            "/usr/local/lib/mailhost/limits.py",
+        ),
+    ),
+    Service(
+        "postsrsd",
+        restart_paths=(
+            "/etc/default/postsrsd",
+            "/etc/systemd/system/postsrsd.service.d/mailhost.conf",
+        ),
+    ),
+    Service(
+        "dovecot",
+        reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem"),
+        restart_paths=("/etc/systemd/system/dovecot.service.d/mailhost.conf",),
+    ),
     Service(
         "postfix",
         reload_paths=(
@@ -55,6 +78,10 @@ SERVICES = (
             "/etc/ssl/mail/mail.pem",
             # An smtpd keeps its connection to Dovecot's old auth process over Dovecot's reload.
             "/etc/dovecot/dovecot.conf",
+        ),
+        restart_paths=(
+            "/etc/systemd/system/postfix.service.d/mailhost.conf",
+            "/etc/systemd/system/postfix@.service.d/mailhost.conf",  # Debian 12
         ),
     ),
 )
@@ -89,7 +116,13 @@ class ServiceState(FactData):
 #: What Debian 12's Postfix runs in, and whether it starts at boot only its wrapper knows.
 _INSTANCE = "postfix@-.service"
 
-_UNITS = (*(f"{service.name}.service" for service in SERVICES), _INSTANCE)
+
+def unit(name: str) -> str:
+    """Return the unit of that name: a service's, where the name is not a socket's."""
+    return name if name.endswith(".socket") else f"{name}.service"
+
+
+_UNITS = (*(unit(service.name) for service in SERVICES), _INSTANCE)
 _PROPERTIES = (
     "Id",
     "LoadState",
@@ -145,14 +178,14 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
     units, files, facts = _sorted(output)
     states = {}
     for service in SERVICES:
-        unit, pid = f"{service.name}.service", 0
-        block = units.get(unit, {"LoadState": "not-found"})
+        holder, pid = unit(service.name), 0
+        block = units.get(holder, {"LoadState": "not-found"})
         if block["LoadState"] == "not-found":
             continue
         enabled = block["UnitFileState"]
         if service.name == "postfix":
-            unit = _INSTANCE if facts["release"] == "12" else unit
-            block, pid = units[unit], int(facts.get("master", 0))
+            holder = _INSTANCE if facts["release"] == "12" else holder
+            block, pid = units[holder], int(facts.get("master", 0))
         active = block["ActiveState"] in ("active", "reloading")
         changed = {
             "reload": _newest(files, service.reload_paths),
@@ -162,14 +195,14 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
         started = _seconds(block["InactiveExitTimestamp"])
         action = needed_action(active, started, loaded, changed)
         states[service.name] = ServiceState(
-            unit=unit,
+            unit=holder,
             enabled=enabled in ("enabled", "enabled-runtime", "static"),
             active=active,
-            pid=(pid or int(block["MainPID"])) if active else 0,
+            pid=(pid or int(block.get("MainPID", 0))) if active else 0,
             action=action,
             state=f"{enabled}, {block['ActiveState']}",
             since=changed.get(action) or _seconds(block["StateChangeTimestamp"]),
-            overrides=_overrides(files, service.name, unit),
+            overrides=_overrides(files, unit(service.name), holder),
         )
     return states
 
@@ -183,6 +216,8 @@ def _sorted(
     facts: dict[str, str] = {}
     block: dict[str, str] = {}
     for line in output:
+        if not line:  # between two units
+            block = {}
         word, _, rest = line.partition(" ")
         key, equals, value = line.partition("=")
         if word == "file":
@@ -192,29 +227,29 @@ def _sorted(
             facts[word] = rest
         elif equals:
             block[key] = value
-            if len(block) == len(_PROPERTIES):
-                units[block["Id"]] = block
-                block = {}
+            if key == "Id":
+                units[value] = block
         elif line:
             raise FactProcessError(f"unexpected line from systemctl: {line!r}")
     return units, files, facts
 
 
 def _override_paths(*units: str) -> list[str]:
-    """Return the unit files and drop-in folders of units; an instance's template has its own."""
+    """Return the unit files and drop-in folders of units, a template's and a socket's service's."""
     names = {each for unit in units for each in (unit, re.sub("@.*[.]", "@.", unit))}
-    return [
-        f"{folder}/{name}{end}" for folder in _OVERRIDES for name in names for end in ("", ".d")
-    ]
+    names |= {re.sub("[.]socket$", ".service", name) for name in names}
+    files = [f"{folder}/{name}" for folder in _OVERRIDES for name in sorted(names)]
+    return [*files, *(f"{file}.d" for file in files)]
 
 
-def _overrides(files: Mapping[str, tuple[float, float]], name: str, unit: str) -> dict[str, float]:
-    places = _override_paths(f"{name}.service", unit)
+def _overrides(files: Mapping[str, tuple[float, float]], *units: str) -> dict[str, float]:
+    """Return what is in those places -> when it was made."""
+    places = _override_paths(*units)
     return {
         path: modified
         for path, (_, modified) in files.items()
-        if path in places or (path.endswith(".conf") and path.rpartition("/")[0] in places)
-        if not path.endswith(".d")
+        if (path in places and not path.endswith(".d"))
+        or (path.endswith(".conf") and path.rpartition("/")[0] in places)
     }
 
 

@@ -21,6 +21,7 @@ class SystemState(FactData):
     + time_daemon: the unit that keeps the clock right, "" where none is installed
     + clock_untried: time_daemon is systemd-timesyncd and nobody has started it since the boot
     + vmail: (uid, gid) of the account that owns the mail, None where it does not exist
+    + volatile: folders of mail that are in memory, or would be once they are made
     + uid_5000: the account or group name that has the id 5000, "" for none
     """
 
@@ -36,6 +37,7 @@ class SystemState(FactData):
     clock_untried: bool = False
     vmail: tuple[int, int] | None = None
     vmail_folder: str = ""
+    volatile: tuple[str, ...] = field(default_factory=tuple)
     uid_5000: str = ""
     nameservers: tuple[str, ...] = field(default_factory=tuple)
 
@@ -58,6 +60,11 @@ done
 systemctl show -p ActiveState,ConditionTimestamp systemd-timesyncd 2>/dev/null
 getent passwd vmail | cut -d: -f3,4 | sed 's/^/vmail=/'
 echo "vmail_folder=$(stat -c '%U:%G:%a' /var/vmail 2>/dev/null)"
+for folder in /var/spool/postfix /var/vmail; do
+  there=$folder
+  while [ ! -d "$there/" ]; do there=${there%/*}; done
+  case $(stat -f -c %T "$there/") in tmpfs | ramfs) echo "volatile=$folder" ;; esac
+done
 { getent passwd 5000; getent group 5000; } | cut -d: -f1 | sed 's/^/uid_5000=/'
 sed -n 's/^nameserver *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf
 true
@@ -88,6 +95,7 @@ def parse_system(output: list[str]) -> SystemState:
         and one("ActiveState") == "inactive"
         and not one("ConditionTimestamp"),
         vmail=(int(vmail.split(":")[0]), int(vmail.split(":")[1])) if vmail else None,
+        volatile=tuple(values.get("volatile", ())),
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),
         nameservers=tuple(values.get("nameserver", ())),
         **fields,

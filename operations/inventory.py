@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from settings import Settings, Tls, User
+from settings import Limits, Settings, Tls, User, Warmup
 from values import UNKNOWN
 
 
@@ -52,12 +52,20 @@ def _wording(error: Any) -> str:
     return f"{path}: {message}; write it like {example}"
 
 
+#: Keys whose value is one model.
+_NESTED: dict[str, type[BaseModel]] = {
+    "mail_tls": Tls,
+    "mail_limits": Limits,
+    "mail_warmup": Warmup,
+}
+
+
 def _fields(loc: tuple[int | str, ...]) -> dict[str, FieldInfo]:
     """The fields of the model that an error's place is in."""
     if len(loc) > 1 and loc[0] == "mail_users":
         return User.model_fields
-    if len(loc) > 1 and loc[0] == "mail_tls":
-        return Tls.model_fields
+    if len(loc) > 1 and loc[0] in _NESTED:
+        return _NESTED[str(loc[0])].model_fields
     return Settings.model_fields
 
 
@@ -86,9 +94,9 @@ def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Setting
         key, *rest = (str(part) for part in details["loc"])
         if key not in values:
             values |= {key: _PLACEHOLDERS[key]} if key in _PLACEHOLDERS else {}
-        elif rest and key in ("mail_users", "mail_aliases", "mail_tls"):
+        elif rest and key in ("mail_users", "mail_aliases", *_NESTED):
             kept = {name: value for name, value in values[key].items() if str(name) != rest[0]}
-            if key != "mail_tls" and "[key]" not in rest:
+            if key not in _NESTED and "[key]" not in rest:
                 kept[rest[0]] = _UNCHECKED_USER if key == "mail_users" else ["postmaster"]
             values[key] = kept
         elif key in _PLACEHOLDERS:
@@ -97,7 +105,7 @@ def _without_errors(given: Mapping[str, Any], error: ValidationError) -> Setting
             del values[key]
     try:
         return Settings.model_validate(values)
-    except ValidationError as left:  # by a key that is no text, and so is not the one that is named
+    except ValidationError as left:  # a part that is missing, or whose name is no text
         wrong = {str(details["loc"][0]) for details in left.errors()}
         return Settings.model_validate(
             {key: value for key, value in values.items() if key not in wrong}

@@ -11,7 +11,7 @@ from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
 from operations import opendmarc, postsrsd
-from operations.configuration import LOCK
+from operations.swap import LOCK
 from operations.system import time_packages
 from settings import Settings
 
@@ -23,6 +23,7 @@ _ALWAYS = (
     "opendkim-tools",
     "openssl",
     "postfix",
+    "python3",  # asks the services after a change (probe/), counts what logins send
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facts.system import SystemState
-from operations import dovecot, opendkim, opendmarc, postfix, postsrsd, system, tls
+from operations import dovecot, limits, opendkim, opendmarc, postfix, postsrsd, system, tls
 from operations.configuration import Configuration
 from settings import Settings
 
@@ -17,6 +17,7 @@ def configurations(mail: Settings, machine: SystemState) -> list[Configuration]:
         opendkim.configuration(mail, machine.nameservers),
         opendmarc.configuration(mail),
         postsrsd.configuration(mail),
+        limits.configuration(mail),
         dovecot.configuration(machine.release, mail, vmail),
         postfix.configuration(machine.release, mail, vmail),
     ]

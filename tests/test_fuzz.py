@@ -37,6 +37,9 @@ WHOLE: dict[str, Any] = data(
         "press@second.org": ["carol@second.org"],
     },
     mail_tls={"mode": "self-signed"},
+    mail_from_header="strict",
+    mail_limits={"messages_hour": 100, "messages_day": 500},
+    mail_warmup={"start": "2026-12-01", "first_day": 20},
     mail_dkim_selector="s2026",
     mail_dkim_bits=2048,
     mail_dmarc_policy="reject",
@@ -213,7 +216,7 @@ RIGHT = {
     "mail_users": "dan",
     "mail_users.hash": HASH,
     "mail_aliases": "team",
-    "mail_aliases.target": "friend@remote.test",
+    "mail_aliases.target": "alice@example.org",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from facts.services import ServiceState
+from facts.services import ServiceState, unit
 from operations.configuration import Configuration
 from tasks.drifts.row import Row, moment
 
@@ -55,5 +55,5 @@ def _masks(name: str, state: ServiceState) -> dict[str, float]:
     """Return what masks a masked service; systemctl(1) links the unit's name to /dev/null."""
     if not state.state.startswith("masked"):
         return {}
-    paths = [path for path in state.overrides if path.endswith(f"/{name}.service")]
+    paths = [path for path in state.overrides if path.endswith(f"/{unit(name)}")]
     return {path: state.overrides[path] for path in paths}
