@@ -45,7 +45,7 @@ opendkim.keys(
 )
 configuration.apply(
     name="Configuration: check all of it, put it in place, run it",
-    # Journal, TLS, OpenDKIM, OpenDMARC, PostSRSd, limits, Dovecot, Postfix: operations/services.py
+    # From the journal to fail2ban, in the order of start: operations/services.py
     configurations=services.configurations(mail, machine),
 )
 dovecot.logins(

@@ -22,6 +22,7 @@ from values import (
     host_and_port,
     host_name,
     label,
+    network,
     port,
     required_host_and_port,
     selector,
@@ -115,6 +116,19 @@ class Warmup(_Model):
     double_every: int = Field(
         3, ge=1, description="Days after which the number doubles.", examples=[7]
     )
+
+
+class Ban(_Model):
+    """When an address that guesses passwords is shut out, and for how long."""
+
+    failures: int = Field(
+        10,
+        ge=1,
+        description="Wrong passwords within an hour that lead to a ban. The same login with the "
+        "same wrong password counts once.",
+        examples=[5],
+    )
+    seconds: int = Field(3600, ge=1, description="How long the ban lasts.", examples=[86400])
 
 
 class Settings(_Model):
@@ -264,6 +278,18 @@ class Settings(_Model):
         description="What others may reach beside mail and SSH: ports, TCP unless they end in "
         "`/udp`. `make drift` reports any other.",
         examples=[[80, 443, "51820/udp"]],
+    )
+    mail_ban: Ban | None = Field(
+        Ban(),
+        description="Bans for addresses that guess passwords, from the mail clients' ports or from "
+        "SSH; see below. `None` does without fail2ban.",
+        examples=[{"failures": 5, "seconds": 86400}],
+    )
+    mail_trusted_networks: list[Annotated[str, AfterValidator(network)]] = Field(
+        [],
+        description="Networks of yours whose clients are never banned and whose number of sessions "
+        "is not limited. They may send no more than others.",
+        examples=[["192.0.2.0/24", "2001:db8::/48"]],
     )
     mail_swap_size: Annotated[int, AfterValidator(swap_size)] = Field(
         2**30,

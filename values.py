@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
@@ -125,6 +125,17 @@ def no_scope(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     if getattr(address, "scope_id", None):
         raise ValueError(f"{str(address)!r} names an interface; leave out what follows the '%'")
     return address
+
+
+def network(value: str) -> str:
+    """Return a network in CIDR form."""
+    try:
+        found = ip_network(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no network; write one like 192.0.2.0/24") from None
+    if found.prefixlen == 0:
+        raise ValueError(f"{value!r} is everybody; write down your own networks")
+    return str(found)
 
 
 def ordered(value: object) -> object:

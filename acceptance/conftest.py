@@ -106,6 +106,10 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
         "mail_null_domains": ["null.test"],
         "mail_caa_issuers": ["letsencrypt.org"],
         "mail_name_servers": ["ns.world.test"],
+        # Docker's gateway, whose address all clients on 127.0.0.1 have; the peer is a stranger.
+        "mail_trusted_networks": [f"{target.gateway}/32"],
+        # Short, so that test_abuse.py sees an end of it.
+        "mail_ban": {"failures": 5, "seconds": 10},
         "mail_users": {user: {"password_hash": digest} for user, digest in HASHES.items()},
         "mail_aliases": {
             "root": ["alice"],

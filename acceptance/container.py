@@ -47,6 +47,7 @@ class Target:
     release: int
     ports: dict[int, int]  # container port -> port on 127.0.0.1
     address: str  # in its Docker network
+    gateway: str  # where connections by way of 127.0.0.1 come from
     pid: int  # of its systemd, as this machine counts
 
     def exec(
@@ -154,6 +155,7 @@ def as_target(container: Any) -> Target:
             if bound
         },
         address=next(iter(network["Networks"].values()))["IPAddress"],
+        gateway=next(iter(network["Networks"].values()))["Gateway"],
         pid=container.attrs["State"]["Pid"],
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from settings import Limits, Settings, Tls, User, Warmup
+from settings import Ban, Limits, Settings, Tls, User, Warmup
 
 PAGE = Path(__file__).with_name("settings.md")
 
@@ -30,6 +30,7 @@ def page() -> str:
             *_section("Settings in `mail_tls`", Tls),
             *_section("Settings in `mail_limits`", Limits),
             *_section("Settings in `mail_warmup`", Warmup),
+            *_section("Settings in `mail_ban`", Ban),
         ]
     )
 

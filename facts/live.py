@@ -93,17 +93,17 @@ served() {{
   done
   wait
   (certificate "$pem") | sed 's/^/certificate=/'
-  boot=$(sed -n 's/^btime //p' /proc/stat)
+  now=$(date +%s) up=$(cut -d ' ' -f 1 /proc/uptime)
   if sockets=$(ss -ltnpH); then
     echo sockets=read
-    echo "$sockets" | awk -v boot="$boot" '{{
+    echo "$sockets" | awk -v now="$now" -v up="$up" '{{
       started = 0
       if (match($6, /pid=[0-9]+/)) {{
         file = "/proc/" substr($6, RSTART + 4, RLENGTH - 4) "/stat"
         if ((getline line < file) > 0) {{
           sub(/.*\\) /, "", line)
           split(line, fields, " ")
-          started = boot + fields[20] / 100
+          started = now - up + fields[20] / 100
         }}
         close(file)
       }}

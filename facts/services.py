@@ -70,6 +70,14 @@ SERVICES = (
         restart_paths=("/etc/systemd/system/dovecot.service.d/mailhost.conf",),
     ),
     Service(
+        "fail2ban",
+        reload_paths=(
+            "/etc/fail2ban/jail.d/mailhost.local",
+            "/etc/fail2ban/filter.d/mailhost.conf",
+            "/etc/fail2ban/fail2ban.d/mailhost.local",
+        ),
+    ),
+    Service(
         "postfix",
         reload_paths=(
             "/etc/postfix/main.cf",

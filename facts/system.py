@@ -11,6 +11,10 @@ from typing_extensions import override
 from facts.data import FactData
 from facts.shell import key_values
 
+#: Who must never be banned: the last few addresses that a deploy came from.
+CONTROL_ADDRESSES = "/etc/fail2ban/mailhost.control"
+KEPT_ADDRESSES = 5
+
 
 @dataclass(frozen=True)
 class SystemState(FactData):
@@ -22,6 +26,7 @@ class SystemState(FactData):
     + clock_untried: time_daemon is systemd-timesyncd and nobody has started it since the boot
     + vmail: (uid, gid) of the account that owns the mail, None where it does not exist
     + volatile: folders of mail that are in memory, or would be once they are made
+    + control_addresses: where runs came from over SSH, this one among them, oldest first
     + uid_5000: the account or group name that has the id 5000, "" for none
     """
 
@@ -40,7 +45,22 @@ class SystemState(FactData):
     volatile: tuple[str, ...] = field(default_factory=tuple)
     uid_5000: str = ""
     nameservers: tuple[str, ...] = field(default_factory=tuple)
+    control_addresses: tuple[str, ...] = field(default_factory=tuple)
 
+
+# sudo drops SSH_CONNECTION, but a process above it has kept it.
+CONTROL = rf"""
+pid=$$ above=
+while [ "${{pid:-0}}" -gt 1 ]; do
+  above="$above /proc/$pid/environ"
+  while read -r key value; do
+    [ "$key" != PPid: ] || pid=$value
+  done < "/proc/$pid/status"
+done
+cat $above 2>/dev/null | tr '\0' '\n' | sed -n \
+  's/^SSH_CONNECTION=\([^ ]*\) .*/control=\1/p; s/^[0-9a-f]*[:.][0-9a-f:.]*$/control=&/p' \
+  {CONTROL_ADDRESSES} - 2>/dev/null
+"""
 
 _COMMAND = r"""
 . /etc/os-release
@@ -98,6 +118,7 @@ def parse_system(output: list[str]) -> SystemState:
         volatile=tuple(values.get("volatile", ())),
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),
         nameservers=tuple(values.get("nameserver", ())),
+        control_addresses=tuple(dict.fromkeys(values.get("control", ())))[-KEPT_ADDRESSES:],
         **fields,
     )
 
@@ -115,7 +136,7 @@ class System(FactBase[SystemState]):
 
     @override
     def command(self) -> StringCommand:
-        return StringCommand(_COMMAND)
+        return StringCommand(CONTROL + _COMMAND)
 
     @override
     def process(self, output: list[str]) -> SystemState:

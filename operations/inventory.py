@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from settings import Limits, Settings, Tls, User, Warmup
+from settings import Ban, Limits, Settings, Tls, User, Warmup
 from values import UNKNOWN
 
 
@@ -55,6 +55,7 @@ def _wording(error: Any) -> str:
 #: Keys whose value is one model.
 _NESTED: dict[str, type[BaseModel]] = {
     "mail_tls": Tls,
+    "mail_ban": Ban,
     "mail_limits": Limits,
     "mail_warmup": Warmup,
 }

@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
-from operations import opendmarc, postsrsd
+from operations import fail2ban, opendmarc, postsrsd
 from operations.swap import LOCK
 from operations.system import time_packages
 from settings import Settings
@@ -34,6 +34,8 @@ def wanted(mail: Settings, machine: SystemState) -> list[str]:
         packages += ["dbconfig-no-thanks", "opendmarc"]  # no database for reports
     if postsrsd.runs(mail):
         packages.append("postsrsd")
+    if fail2ban.runs(mail):
+        packages += ["fail2ban", "nftables", "python3-systemd"]  # it reads the journal
     if mail.mail_relayhost_credentials:
         packages.append("libsasl2-modules")  # PLAIN and LOGIN as a client
     return packages

@@ -70,6 +70,12 @@ def _table(name: str, content: str | None, mode: str = "644", secret: bool = Fal
     return File(f"{TABLES}/{name}", content, mode=mode, secret=secret)
 
 
+def _pattern(network: str) -> str:
+    """Return a network as mynetworks and its like have it, see postconf(5)."""
+    address, _, length = network.partition("/")
+    return f"[{address}]/{length}" if ":" in address else network
+
+
 def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Configuration:
     """
     Return Postfix's files.
@@ -90,6 +96,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         relayhost_login=mail.mail_relayhost_credentials is not None,
         relayhost_wrapper=(mail.mail_relayhost or "").endswith(":465"),
         tables=TABLES,
+        trusted=[_pattern(network) for network in mail.mail_trusted_networks],
         forwards=forwards,
         forward_domain=FORWARD_DOMAIN,
         dmarc=mail.mail_dmarc_inbound,

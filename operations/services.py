@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from facts.system import SystemState
-from operations import dovecot, limits, opendkim, opendmarc, postfix, postsrsd, system, tls
+from operations import (
+    dovecot,
+    fail2ban,
+    limits,
+    opendkim,
+    opendmarc,
+    postfix,
+    postsrsd,
+    system,
+    tls,
+)
 from operations.configuration import Configuration
 from settings import Settings
 
@@ -20,4 +30,5 @@ def configurations(mail: Settings, machine: SystemState) -> list[Configuration]:
         limits.configuration(mail),
         dovecot.configuration(machine.release, mail, vmail),
         postfix.configuration(machine.release, mail, vmail),
+        fail2ban.configuration(mail, machine),
     ]

@@ -37,7 +37,7 @@ GOOD = HealthState(
 )
 RUNS = {
     name: ServiceState(f"{name}.service", enabled=True, active=True, pid=1, action="")
-    for name in ("systemd-journald", "opendkim", "opendmarc", "dovecot", "postfix")
+    for name in ("systemd-journald", "opendkim", "opendmarc", "dovecot", "postfix", "fail2ban")
 }
 RUNS["mailhost-limits.socket"] = ServiceState("mailhost-limits.socket", True, True, 0, "")
 

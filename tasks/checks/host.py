@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from facts.health import HealthState
 from facts.services import SERVICES, ServiceState
-from operations import limits, opendmarc, postfix, postsrsd
+from operations import fail2ban, limits, opendmarc, postfix, postsrsd
 from settings import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
@@ -33,6 +33,7 @@ UNREAD = "the host did not say"
 def expected(mail: Settings) -> list[str]:
     """Return our services that run under these settings."""
     optional = {
+        "fail2ban": fail2ban.runs(mail),
         "opendmarc": opendmarc.runs(mail),
         "postsrsd": postsrsd.runs(mail),
         limits.NAME: limits.runs(mail),

@@ -45,7 +45,9 @@ def changed(files: Sequence[File], states: Mapping[str, FileState]) -> list[str]
 
 
 def _content_differs(file: File, state: FileState) -> bool:
-    return file.content is None or state.sha256 != _sha256(file.content)
+    if file.content is None:
+        return True
+    return not file.learned and state.sha256 != _sha256(file.content)
 
 
 def _sha256(content: str) -> str:
