@@ -107,7 +107,7 @@ served() {{
         }}
         close(file)
       }}
-      print "listener=" started " " $4 " " $6
+      printf "listener=%.0f %s %s\\n", started, $4, $6
     }}'
   fi
   for argument; do

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from ipaddress import ip_address
 
-from facts.live import TLS_PORTS, Listener
+from facts.live import TLS_PORTS, Listener, LiveState
 from facts.tls import PEM, CertificateState
 from operations import tls
 from settings import Settings
@@ -20,7 +20,7 @@ _SSH = {"sshd", "systemd", "init"}
 
 
 def listeners(
-    found: Collection[Listener],
+    found: Collection[Listener] | None,
     inactive: Collection[str],
     ssh: Collection[int],
     known: Collection[int],
@@ -32,6 +32,9 @@ def listeners(
     + ssh: ports of sshd
     + known: ports of other software, `mail_open_ports`
     """
+    if found is None:
+        yield Row("ports", "known ones", "ss(8) could not be run")
+        return
     reachable = [each for each in found if not _loopback(each.address)]
     for port in sorted({each.port for each in reachable}):
         each = [one for one in reachable if one.port == port]
@@ -64,17 +67,14 @@ def _loopback(address: str) -> bool:
 
 
 def certificates(
-    mail: Settings,
-    disk: CertificateState | None,
-    served: Mapping[int, CertificateState],
-    asked: Collection[int],
-    now: datetime,
+    mail: Settings, live: LiveState, asked: Collection[int], now: datetime
 ) -> Iterator[Row]:
     """
     Judge the certificate on disk, and whether each port shows it.
 
     + asked: ports that have to show one: where the service runs and listens
     """
+    disk, served = live.certificate, live.served
     if mail.mail_tls.mode == "self-signed" and (
         reason := tls.renewal_reason(disk, mail.names, now)
     ):
@@ -103,11 +103,11 @@ def _ports(what: str, ports: Collection[int]) -> str:
     return f"{what} on port{'s' if len(ports) > 1 else ''} {', '.join(map(str, sorted(ports)))}"
 
 
-def asked(found: Collection[Listener], inactive: Collection[str]) -> list[int]:
+def asked(found: Collection[Listener] | None, inactive: Collection[str]) -> list[int]:
     """Return the ports that have to show a certificate; none of Postfix while anything is down."""
     # Without its milter, Postfix says "later" before it gets to TLS.
     held = {"postfix"} if inactive else set()
-    listening = {each.port for each in found}
+    listening = {each.port for each in found or ()}
     return [
         port
         for port in TLS_PORTS

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from facts.services import ServiceState, unit
+from facts.services import SERVICES, ServiceState, unit
 from operations.configuration import Configuration
 from tasks.drifts.row import Row, moment
 
@@ -15,9 +15,15 @@ def wanted(configurations: Sequence[Configuration]) -> list[str]:
 
 
 def states(
-    configurations: Sequence[Configuration], services: Mapping[str, ServiceState]
+    configurations: Sequence[Configuration],
+    services: Mapping[str, ServiceState],
+    drifted: Collection[str],
 ) -> Iterator[Row]:
-    """Judge whether each service runs, does so after a boot, and has read its configuration."""
+    """
+    Judge whether each service runs, does so after a boot, and has read its configuration.
+
+    + drifted: files that have a row of their own: that they are newer than the service is no other
+    """
     for name in wanted(configurations):
         state = services.get(name)
         if state is None:
@@ -29,7 +35,7 @@ def states(
             yield Row(name, "starts at boot", enablement, moment(masked))
         if not state.active:
             yield Row(name, "running", state.state.rpartition(" ")[2], moment(state.since))
-        elif state.action:
+        elif state.action and not any(_reads(name, path) for path in drifted):
             found = f"an older one, it needs a {state.action}"
             yield Row(name, "runs what is on disk", found, moment(state.since))
     for each in configurations:
@@ -37,6 +43,13 @@ def states(
         if state and not each.runs and (state.active or state.enabled):
             found = "running" if state.active else "starts at boot"
             yield Row(each.service or "", "stopped and disabled", found, moment(state.since))
+
+
+def _reads(name: str, path: str) -> bool:
+    """Return whether a service reads this file, by itself or as one of a folder."""
+    (service,) = (each for each in SERVICES if each.name == name)
+    places = (*service.reload_paths, *service.restart_paths)
+    return any(path == place or path.startswith(f"{place}/") for place in places)
 
 
 def overrides(
