@@ -112,9 +112,10 @@ def difference(wanted: str, found: str) -> tuple[str, str]:
         return "its content", "other blanks or line ends"
     more = sum(max(len(mine), len(theirs)) for mine, theirs in blocks) - 1
     mine, theirs = blocks[0]
-    shown = theirs[0].strip() if theirs else "no such line"
+    shown = (theirs[0].strip() or "an empty line") if theirs else "no such line"
     if theirs and _MAY_BE_SECRET.search(shown):
-        shown = f"{shown.split()[0].partition('=')[0][:40]} {_HIDDEN}"
+        name = re.match(r"[a-zA-Z_]+(?=\s*=)", shown)
+        shown = f"{name.group() if name else 'a line'} {_HIDDEN}"
     if more:
         shown += f" (and {more} more line{'s' if more > 1 else ''})"
     return mine[0].strip() if mine else "no such line", shown

@@ -79,7 +79,7 @@ def certificates(
         reason := tls.renewal_reason(disk, mail.names, now)
     ):
         wanted = f"self-signed, for {', '.join(mail.names)}"
-        yield Row(PEM, wanted, reason, disk.not_before if disk else None)
+        yield Row(PEM, wanted, reason, _since(disk, now))
     if disk is None:
         return  # files are judged as files
     if mail.mail_tls.mode == "files" and disk.not_after < now:
@@ -93,6 +93,13 @@ def certificates(
             ports = [port for port in asked if port in served and served[port].sha256 == sha256]
             found = f"another, for {', '.join(shown.names) or 'no name'}, {_until(shown)}"
             yield Row(_ports("certificate", ports), f"that of {PEM}", found, shown.not_before)
+
+
+def _since(disk: CertificateState | None, now: datetime) -> datetime | None:
+    """Return when a certificate became wrong: at its end, or as it was made."""
+    if disk is None:
+        return None
+    return disk.not_after if disk.not_after < now else disk.not_before
 
 
 def _until(certificate: CertificateState) -> str:

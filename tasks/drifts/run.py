@@ -35,13 +35,14 @@ def report() -> Report:
         raise DeployError("is no mail host yet: run deploy.py (`make deploy`) first")
     states = host.get_fact(ManagedFiles, paths=judge.paths(mail, configurations))
     changed = judge.readable(configurations, states)
+    texts: dict[str, str] = host.get_fact(FileContents, paths=changed) if changed else {}
     seen = Seen(
         system=system,
         packages=host.get_fact(Packages, packages=packages.wanted(mail, system)),
         units=units,
         states=states,
         live=host.get_fact(Live, folder=MAIL_FOLDER, passwd_files=judge.PASSWD_FILES),
-        texts=host.get_fact(FileContents, paths=changed) if changed else {},
+        texts=texts,
     )
     # sshd's own port, and the one that the inventory reaches it at.
     ssh = {22, int(host.data.get("ssh_port") or 22)}
