@@ -215,7 +215,7 @@ def test_hashes_that_libcrypt_verifies(digest: str) -> None:
         ({"x": "alice"}, "mail_aliases.x: should be a valid list; write it like ['alice', 'bob']"),
         (
             {"x": ["a b@x.org"]},
-            "mail_aliases.x: 'a b@x.org' is noess; write user@domain or the name of a user",
+            "mail_aliases.x: 'a b@x.org' is no address; write user@domain or the name of a user",
         ),
         (
             {"x@third.org": ["alice"]},
