@@ -244,7 +244,7 @@ def values(draw: st.DrawFn) -> tuple[str, str]:
 EXPECTED = {place: lines(plan(Settings(**with_value(place, RIGHT[place])))) for place in PLACES}
 
 
-@REPEATABLE
+@options(REPEATABLE, max_examples=100)
 @example(("mail_relayhost", "::\n:25"))
 @example(("mail_users.hash", HASH.replace("salts", "salt\1")))
 @given(values())
