@@ -10,7 +10,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help deploy plan dns check score fact password test acceptance acceptance-12 acceptance-13
+.PHONY: help deploy plan dns check drift score fact password test acceptance acceptance-12 acceptance-13
 .PHONY: bench-deploy bench-inbound bench-load durability docs lock clean clean-all up
 
 PYTHON ?= python3
@@ -62,6 +62,9 @@ dns: up ## print the DNS records to publish, and write them as zone files
 
 check: up ## look at DNS, ports, certificate, blocklists and host; a table, and build/check/
 	@$(PYINFRA) tasks/check.py -y $(ARGS)
+
+drift: up ## say what on the host is not as deployed, and since when; exit code 2 where something is
+	@$(PYINFRA) tasks/drift.py -y $(ARGS)
 
 score: up ## send one message and score it as a receiving site would: points out of 10
 	@export MAIL_SPAMASSASSIN="$$($(PY) -m acceptance.targets spamassassin)"

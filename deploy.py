@@ -11,14 +11,10 @@ from operations import (
     addresses,
     configuration,
     dovecot,
-    fail2ban,
-    limits,
     mailboxes,
     opendkim,
-    opendmarc,
     packages,
-    postfix,
-    postsrsd,
+    services,
     system,
     tls,
 )
@@ -27,7 +23,6 @@ from operations.preflight import checked_settings
 # Every error in the inventory, and every reason against this machine, before it is touched.
 machine = host.get_fact(System)
 mail = checked_settings(machine)
-vmail = machine.vmail or system.VMAIL_IDS
 
 packages.install(
     name="Packages: Postfix, Dovecot, OpenDKIM and what they need",
@@ -50,17 +45,8 @@ opendkim.keys(
 )
 configuration.apply(
     name="Configuration: check all of it, put it in place, run it",
-    configurations=[
-        system.configuration(machine),
-        tls.configuration(mail),
-        opendkim.configuration(mail, machine.nameservers),
-        opendmarc.configuration(mail),
-        postsrsd.configuration(mail),
-        limits.configuration(mail),
-        dovecot.configuration(machine.release, mail, vmail),
-        postfix.configuration(machine.release, mail, vmail),
-        fail2ban.configuration(mail, machine),
-    ],
+    # From the journal to fail2ban, in the order of start: operations/services.py
+    configurations=services.configurations(mail, machine),
 )
 dovecot.logins(
     name="Logins: every user can log in, nobody else stays in",

@@ -117,7 +117,7 @@ def _state(values: Mapping[str, Sequence[str]]) -> HealthState:
         queue=parse_queue([values["queue"][0], *values.get("message", ())])
         if "queue" in values
         else None,
-        listening=None if listening is None else tuple(_socket(line) for line in listening),
+        listening=None if listening is None else tuple(parse_socket(line) for line in listening),
         failed_units=many("failed", "units"),
         updates=many("update", "lists"),
         lists_from=max(map(float, values["lists"])) if "lists" in values else None,
@@ -152,7 +152,7 @@ def _disk(line: str) -> tuple[str, dict[str, int]]:
     }
 
 
-def _socket(line: str) -> tuple[str, int, str]:
+def parse_socket(line: str) -> tuple[str, int, str]:
     """Parse ss(8)'s `127.0.0.53%lo:53 users:(("systemd-resolve",pid=1,fd=2))`."""
     local, _, users = line.partition(" ")
     address, _, port = local.rpartition(":")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pyinfra.api import FactBase, StringCommand
@@ -105,6 +106,9 @@ class ServiceState(FactData):
     + active: its processes run
     + pid: of the main process, 0 when it is not running
     + action: what it needs to run the configuration on disk: "", "start", "restart" or "reload"
+    + state: what systemd says of both, e.g. "masked, inactive"
+    + since: when it came to need the action, or else into its state (epoch seconds), 0 for unknown
+    + overrides: unit files and drop-ins beside the Debian package's -> when they were made
     """
 
     unit: str
@@ -112,6 +116,9 @@ class ServiceState(FactData):
     active: bool
     pid: int
     action: str
+    state: str = ""
+    since: float = 0.0
+    overrides: Mapping[str, float] = field(default_factory=dict)
 
 
 #: What Debian 12's Postfix runs in, and whether it starts at boot only its wrapper knows.
@@ -130,8 +137,11 @@ _PROPERTIES = (
     "ActiveState",
     "MainPID",
     "InactiveExitTimestamp",
+    "StateChangeTimestamp",
     "UnitFileState",
 )
+#: Where the administrator's unit files and drop-ins are, see systemd.unit(5).
+_OVERRIDES = ("/etc/systemd/system", "/etc/systemd/system.control", "/run/systemd/system")
 
 # All units in one call, all files in another: a process costs more than what it reads. A rename
 # changes a file's ctime but not its mtime, and so does chmod: ctime misses no change.
@@ -141,7 +151,7 @@ echo "release $VERSION_ID"
 units=$1; shift
 systemctl show --timestamp=us+utc -p {",".join(_PROPERTIES)} $units
 ! read -r pid 2>/dev/null < /var/spool/postfix/pid/master.pid || echo "master $pid"
-find "$@" \\( -type f -o -type d \\) -printf 'file %C@ %T@ %p\\n' 2>/dev/null
+find "$@" \\( -type f -o -type d -o -lname /dev/null \\) -printf 'file %C@ %T@ %p\\n' 2>/dev/null
 true
 """
 
@@ -180,7 +190,7 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
         block = units.get(holder, {"LoadState": "not-found"})
         if block["LoadState"] == "not-found":
             continue
-        enabled = block["UnitFileState"] in ("enabled", "enabled-runtime", "static")
+        enabled = block["UnitFileState"]
         if service.name == "postfix":
             holder = _INSTANCE if facts["release"] == "12" else holder
             block, pid = units[holder], int(facts.get("master", 0))
@@ -191,12 +201,16 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
         }
         _, loaded = files.get(f"{STAMPS}/{service.name}", (0.0, 0.0))
         started = _seconds(block["InactiveExitTimestamp"])
+        action = needed_action(active, started, loaded, changed)
         states[service.name] = ServiceState(
             unit=holder,
-            enabled=enabled,
+            enabled=enabled in ("enabled", "enabled-runtime", "static"),
             active=active,
             pid=(pid or int(block.get("MainPID", 0))) if active else 0,
-            action=needed_action(active, started, loaded, changed),
+            action=action,
+            state=f"{enabled}, {block['ActiveState']}",
+            since=changed.get(action) or _seconds(block["StateChangeTimestamp"]),
+            overrides=_overrides(files, unit(service.name), holder),
         )
     return states
 
@@ -226,6 +240,25 @@ def _sorted(
         elif line:
             raise FactProcessError(f"unexpected line from systemctl: {line!r}")
     return units, files, facts
+
+
+def _override_paths(*units: str) -> list[str]:
+    """Return the unit files and drop-in folders of units, a template's and a socket's service's."""
+    names = {each for unit in units for each in (unit, re.sub("@.*[.]", "@.", unit))}
+    names |= {re.sub("[.]socket$", ".service", name) for name in names}
+    files = [f"{folder}/{name}" for folder in _OVERRIDES for name in sorted(names)]
+    return [*files, *(f"{file}.d" for file in files)]
+
+
+def _overrides(files: Mapping[str, tuple[float, float]], *units: str) -> dict[str, float]:
+    """Return what is in those places -> when it was made."""
+    places = _override_paths(*units)
+    return {
+        path: modified
+        for path, (_, modified) in files.items()
+        if (path in places and not path.endswith(".d"))
+        or (path.endswith(".conf") and path.rpartition("/")[0] in places)
+    }
 
 
 def _newest(files: Mapping[str, tuple[float, float]], paths: Sequence[str]) -> float:
@@ -259,7 +292,7 @@ class Services(FactBase[dict[str, ServiceState]]):
     @override
     def command(self) -> StringCommand:
         paths = [path for each in SERVICES for path in (*each.reload_paths, *each.restart_paths)]
-        return script(_SCRIPT, " ".join(_UNITS), STAMPS, *paths)
+        return script(_SCRIPT, " ".join(_UNITS), STAMPS, *paths, *_override_paths(*_UNITS))
 
     @override
     def process(self, output: list[str]) -> dict[str, ServiceState]:

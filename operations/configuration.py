@@ -42,6 +42,7 @@ class File:
 
     + content: its text, or None where the file must not exist
     + secret: its text is never shown, not by `--diff` either
+    + learned: from runs, not from the settings: another text is no drift
     """
 
     path: str
@@ -50,6 +51,7 @@ class File:
     group: str = "root"
     mode: str = "644"
     secret: bool = False
+    learned: bool = False
 
     @property
     def entry(self) -> Entry:

@@ -41,7 +41,7 @@ def configuration(mail: Settings, machine: SystemState) -> Configuration:
             File(f"{FOLDER}/fail2ban.d/mailhost.local", render("fail2ban/fail2ban.local.j2")),
             File(_IGNORE, ignore, mode="755"),
             # Read anew at each failure: another control machine makes no reload.
-            File(CONTROL_ADDRESSES, control),
+            File(CONTROL_ADDRESSES, control, learned=True),
         ],
         check=_CHECK,
     )

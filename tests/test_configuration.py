@@ -123,8 +123,14 @@ def test_a_reload_that_a_cut_run_did_not_reach_is_made_good() -> None:
 
 
 def test_file_states_are_parsed_and_paths_may_have_blanks() -> None:
-    lines = ["stat root root 644 /etc/a b", "stat root root 755 /etc/folder", "abc  /etc/a b"]
-    assert parse_file_states(lines) == {
+    lines = [
+        "stat root root 644 100 200 /etc/a b",
+        "stat root root 755 300 300 /etc/folder",
+        "abc  /etc/a b",
+    ]
+    states = parse_file_states(lines)
+    assert (states["/etc/a b"].modified, states["/etc/a b"].changed) == (100, 200)
+    assert states == {
         "/etc/a b": FileState("abc", "root", "root", "644"),
         "/etc/folder": FileState("-", "root", "root", "755"),
     }
