@@ -239,10 +239,15 @@ def changed_host(host: MailHost) -> MailHost:
     return host
 
 
+@pytest.fixture(scope="session")
+def module_deploys() -> None:
+    """For a module's fixture that deploys, once, what all tests with it need."""
+
+
 @pytest.fixture(autouse=True)
 def _as_the_test_expects_it(request: pytest.FixtureRequest) -> None:
-    """Deploy the inventory as it is where the last test left another one."""
-    if {"host", "changed_host"}.intersection(request.fixturenames) == {"host"}:
+    """Deploy the inventory as it is where another was left, and the test has `host` only."""
+    if {"host", "changed_host", "module_deploys"}.intersection(request.fixturenames) == {"host"}:
         request.getfixturevalue("host").be_plain()
 
 

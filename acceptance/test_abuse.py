@@ -53,6 +53,7 @@ def banned(host: MailHost, jail: str = "mail") -> bool:
 @pytest.fixture(scope="module", autouse=True)
 def fresh(host: MailHost) -> None:
     """Nobody has guessed anything in the last hour."""
+    host.be_plain()
     host.run("systemctl", "restart", "fail2ban")
     wait_until(lambda: host.run("fail2ban-client", "ping", check=False), 10, "fail2ban answers")
 

@@ -37,6 +37,7 @@ UNMOUNT = "umount /var/spool/postfix /var/vmail"
 @pytest.fixture(scope="module")
 def small(host: MailHost) -> Iterator[MailHost]:
     """The host with little room for its queue, and 8 MiB for mail."""
+    host.be_plain()
     remount(host, MOUNT, str(QUEUE_MINFREE + ROOM), str(8 * MIB))
     yield host
     remount(host, UNMOUNT)

@@ -110,6 +110,7 @@ def serve(host: MailHost, port: int) -> float:
 @pytest.fixture(scope="module")
 def attacks(host: MailHost) -> Answers:
     """What all attacks, at the same time, were answered; afterwards everybody is served."""
+    host.be_plain()
     with uneventful(host):
         said = host.peer.exec("python3", "-", "attacks", host.target.address, input=FLOOD)
         for port in PORTS:

@@ -26,7 +26,7 @@ def forget(host: MailHost) -> None:
 
 
 @pytest.fixture(scope="module")
-def limited(host: MailHost) -> Iterator[MailHost]:
+def limited(host: MailHost, module_deploys: None) -> Iterator[MailHost]:
     """A host with small limits, in its warm-up, that does not look at From:."""
     forget(host)
     host.must_deploy(
