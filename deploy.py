@@ -11,6 +11,7 @@ from operations import (
     addresses,
     configuration,
     dovecot,
+    firewall,
     mailboxes,
     opendkim,
     opendmarc,
@@ -66,4 +67,9 @@ mailboxes.retire(
     name="Mailboxes: archive or purge the mail of removed users",
     users=addresses.mailboxes(mail),
     removed=mail.removed_users,
+)
+# Last: a host that refuses the rules is a mail host all the same.
+firewall.apply(
+    name="Firewall: only what is served, kept if SSH gets through",
+    rules=firewall.rules(mail, machine.ssh_ports),
 )

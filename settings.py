@@ -11,7 +11,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _FQDN = re.compile(rf"(?=.{{4,253}}$){_LABEL}(?:\.{_LABEL})+")
@@ -98,6 +98,15 @@ def _unrepeated(names: list[str]) -> list[str]:
     if repeated:
         raise ValueError(f"{repeated[0]} is listed twice; list it once")
     return names
+
+
+def _port(value: object) -> str:
+    """Return a port like "443/tcp"."""
+    number, _, protocol = str(value).partition("/")
+    protocol = protocol or "tcp"
+    if not number.isdecimal() or not 0 < int(number) < 65536 or protocol not in ("tcp", "udp"):
+        raise ValueError(f"{value!r} is no port; write one like 443 or '443/udp'")
+    return f"{int(number)}/{protocol}"
 
 
 def _label(value: str) -> str:
@@ -292,6 +301,18 @@ class Settings(_Model):
         description="Labels below the primary domain that mail programs try by themselves: in DNS "
         "and in the certificate.",
         examples=[["mx", "smtp", "pop", "imap"]],
+    )
+    mail_firewall: bool = Field(
+        True,
+        description="Whether others reach nothing but mail, SSH and `mail_open_ports` (nftables, "
+        "one table of its own). New rules are taken back where SSH does not get through them.",
+        examples=[False],
+    )
+    mail_open_ports: list[Annotated[str, BeforeValidator(_port)]] | None = Field(
+        None,
+        description="What else stays open: ports, TCP unless they end in `/udp`. Left out, "
+        "switching the firewall on is refused where it would close a port in use.",
+        examples=[[80, 443, "51820/udp"]],
     )
     mail_swap_size: int = Field(
         2**30,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,10 @@ class SystemState(FactData):
     + clock_untried: time_daemon is systemd-timesyncd and nobody has started it since the boot
     + vmail: (uid, gid) of the account that owns the mail, None where it does not exist
     + uid_5000: the account or group name that has the id 5000, "" for none
+    + ssh_ports: where SSH comes in: sshd's own, its socket unit's, and the one of this connection
+    + nf_tables: why the kernel takes no nftables rules, "" where it does
+    + reachable: port like "443/tcp" -> process ("" unknown) of what other hosts can reach; empty
+      where our firewall decides that already
     """
 
     release: str = ""
@@ -38,7 +43,13 @@ class SystemState(FactData):
     vmail_folder: str = ""
     uid_5000: str = ""
     nameservers: tuple[str, ...] = field(default_factory=tuple)
+    ssh_ports: tuple[int, ...] = field(default_factory=tuple)
+    nf_tables: str = ""
+    reachable: Mapping[str, str] = field(default_factory=dict)
 
+
+#: From here on the kernel picks the ports of programs that ask (net.ipv4.ip_local_port_range).
+EPHEMERAL = 32768
 
 _COMMAND = r"""
 . /etc/os-release
@@ -60,6 +71,26 @@ getent passwd vmail | cut -d: -f3,4 | sed 's/^/vmail=/'
 echo "vmail_folder=$(stat -c '%U:%G:%a' /var/vmail 2>/dev/null)"
 { getent passwd 5000; getent group 5000; } | cut -d: -f1 | sed 's/^/uid_5000=/'
 sed -n 's/^nameserver *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf
+{
+  sshd -T | sed -n 's/^port /ssh=/p; s/^listenaddress .*:/ssh=/p'
+  for unit in ssh.socket sshd.socket; do
+    systemctl is-active -q $unit && systemctl show -p Listen $unit
+  done | sed -n 's/^Listen=.*:\([0-9]*\) (Stream)$/ssh=\1/p'
+  ss -ltnpH | sed -n 's/^[^ ]* *[^ ]* *[^ ]* *[^ ]*:\([0-9]*\) .*"\(sshd\|dropbear\)".*/ssh=\1/p'
+  process=$$ # sudo forgets the variable, the shell above it has it
+  while [ "${process:-0}" -gt 1 ]; do
+    tr '\0' '\n' < /proc/$process/environ | sed -n 's/^SSH_CONNECTION=.* /ssh=/p'
+    process=$(sed -n 's/^PPid:[^0-9]*//p' /proc/$process/status)
+  done
+} 2>/dev/null
+if ! nft list table inet mailhost >/dev/null 2>&1; then
+  # Asks nf_tables for its generation (NFT_MSG_GETGEN); nft(8) may not be there yet, perl is.
+  perl -MSocket -e 'socket(my $s, 16, SOCK_RAW, 12) or die "nf_tables=$!\n";
+    send($s, pack("LSSLLCCn", 20, 0xA10, 1, 1, 0, 0, 0, 0), 0); recv($s, my $answer, 8192, 0);
+    my (undef, $type, $error) = unpack("LSx10l", $answer);
+    if ($type == 2 and $! = -$error) { print "nf_tables=$!\n" }' 2>&1
+  ss -tulnpH | sed 's/^/socket=/'
+fi
 true
 """
 
@@ -90,8 +121,29 @@ def parse_system(output: list[str]) -> SystemState:
         vmail=(int(vmail.split(":")[0]), int(vmail.split(":")[1])) if vmail else None,
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),
         nameservers=tuple(values.get("nameserver", ())),
+        ssh_ports=tuple(sorted({int(port) for port in values.get("ssh", ())})),
+        nf_tables=one("nf_tables"),
+        reachable=_reachable(values.get("socket", ())),
         **fields,
     )
+
+
+#: What hears UDP without serving anybody: clients of DHCP and NTP, names in the local network.
+_NOT_SERVING = {"68/udp", "123/udp", "323/udp", "546/udp", "5353/udp", "5355/udp"}
+
+
+def _reachable(sockets: Sequence[str]) -> dict[str, str]:
+    """Parse `ss -tulnp`; without the UDP sockets of programs that ask, whose ports are high."""
+    found = {}
+    for line in sockets:
+        protocol, _, _, _, local, _, *users = line.split(maxsplit=6)
+        address, _, number = local.rpartition(":")
+        port, process = f"{number}/{protocol}", (users or [""])[0].partition('"')[2].split('"')[0]
+        loopback = address.startswith("127.") or address == "[::1]"
+        asking = protocol == "udp" and process and int(number) >= EPHEMERAL
+        if not (loopback or asking or port in _NOT_SERVING):
+            found[port] = process
+    return dict(sorted(found.items(), key=lambda each: int(each[0].partition("/")[0])))
 
 
 class System(FactBase[SystemState]):

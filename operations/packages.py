@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
-from operations import opendmarc, postsrsd
+from operations import firewall, opendmarc, postsrsd
 from operations.configuration import LOCK
 from operations.system import time_packages
 from settings import Settings
@@ -29,6 +29,8 @@ _ALWAYS = (
 def wanted(mail: Settings, machine: SystemState) -> list[str]:
     """Return the Debian packages of this host, as few as do the job."""
     packages = [*_ALWAYS, *time_packages(machine)]
+    if firewall.runs(mail):
+        packages.append("nftables")
     if opendmarc.runs(mail):
         packages += ["dbconfig-no-thanks", "opendmarc"]  # no database for reports
     if postsrsd.runs(mail):
