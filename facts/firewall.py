@@ -41,7 +41,7 @@ class FirewallState(FactData):
 # brings both into the same form. -s, -t: without counters and without the addresses that come by.
 _SCRIPT = f"""
 for path in {RULES} {UNIT} {DROP_IN}; do
-  [ ! -f $path ] || {{ sum=$(sha256sum < $path); stat -c "file ${{sum%% *}} %U %G %a %n" $path; }}
+  [ ! -f $path ] || {{ stat -c 'stat %U %G %a %n' $path; sha256sum $path; }}
 done
 list='nft -s -t list table inet mailhost'
 if table=$($list 2>/dev/null); then
@@ -57,9 +57,9 @@ unit=mailhost-firewall.service
 
 def parse_firewall(output: list[str]) -> FirewallState:
     """Parse what the Firewall fact's script prints."""
-    files = [line.removeprefix("file ") for line in output if line.startswith("file ")]
+    words = {"table", "loaded", "enabled", "unconfirmed"}
     return FirewallState(
-        files=parse_file_states(files),
+        files=parse_file_states([line for line in output if line not in words]),
         table="table" in output,
         loaded="loaded" in output,
         enabled="enabled" in output,

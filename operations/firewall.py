@@ -63,7 +63,7 @@ def problems(mail: Settings, machine: SystemState) -> list[str]:
     closed = {port: by for port, by in machine.reachable.items() if port not in served}
     if not closed or mail.mail_open_ports is not None:
         return []
-    names = ", ".join(f"{port} ({by or 'unknown'})" for port, by in closed.items())
+    names = ", ".join(f"{port} ({by})" if by else port for port, by in closed.items())
     return [
         f"mail_firewall would close what others can reach here now: {names}; write "
         f"mail_open_ports = {list(closed)}, or of these what is to stay open, or [] for nothing"
@@ -106,8 +106,8 @@ fi
 printf 'table inet mailhost\\ndelete table inet mailhost\\n' > firewall.tmp
 nft -s -t list table inet mailhost 2>/dev/null >> firewall.tmp || true
 mv firewall.tmp {EARLIER}
-systemd-run -q --collect --unit={_TIMER} --on-active="$1" --timer-property=AccuracySec=100ms \
-  sh -euc "$2"
+systemd-run -q --collect --unit={_TIMER} --description="Takes the new firewall rules back" \
+  --on-active="$1" --timer-property=AccuracySec=100ms sh -euc "$2"
 nft -f firewall.new
 """
 

@@ -11,7 +11,7 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 
 from facts.configuration import FileState
-from facts.firewall import RULES, UNIT, Firewall, FirewallState, parse_firewall
+from facts.firewall import DROP_IN, RULES, UNIT, Firewall, FirewallState, parse_firewall
 from facts.system import SystemState, parse_system
 from operations import firewall, packages
 from operations.configuration import File
@@ -96,22 +96,23 @@ def test_switched_off() -> None:
     assert "nftables" in packages.wanted(settings(), machine)
 
 
-FILES = [File(RULES, "rules"), File(UNIT, "unit")]
+FILES = [File(RULES, "rules"), File(UNIT, "unit"), File(DROP_IN, "drop-in")]
 
 
 def written(text: str) -> FileState:
     return FileState(hashlib.sha256(text.encode()).hexdigest(), "root", "root", "644")
 
 
-IN_PLACE = FirewallState({RULES: written("rules"), UNIT: written("unit")}, True, True, True)
+WRITTEN = {RULES: written("rules"), UNIT: written("unit"), DROP_IN: written("drop-in")}
+IN_PLACE = FirewallState(WRITTEN, table=True, loaded=True, enabled=True)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"files": {}},
-        {"files": {RULES: written("other"), UNIT: written("unit")}},
-        {"files": {RULES: replace(written("rules"), mode="666"), UNIT: written("unit")}},
+        {"files": WRITTEN | {RULES: written("other")}},
+        {"files": WRITTEN | {RULES: replace(written("rules"), mode="666")}},
         {"loaded": False},
         {"enabled": False},
         {"unconfirmed": True},
@@ -124,7 +125,8 @@ def test_what_is_not_in_place(changes: dict[str, object]) -> None:
 
 def test_captured_output() -> None:
     digest = "0" * 64
-    lines = [f"file {digest} root root 644 {RULES}", "table", "loaded", "enabled", "unconfirmed"]
+    lines = [f"stat root root 644 {RULES}", f"{digest}  {RULES}"]
+    lines += ["table", "loaded", "enabled", "unconfirmed"]
     files = {RULES: FileState(digest, "root", "root", "644")}
     assert parse_firewall(lines) == FirewallState(files, True, True, True, True)
     assert parse_firewall(["table"]) == FirewallState(table=True)
