@@ -20,6 +20,7 @@ from operations import (
     postsrsd,
     system,
     tls,
+    updates,
 )
 from operations.preflight import checked_settings
 
@@ -38,6 +39,7 @@ system.configure(
     hostname=mail.mail_hostname,
     mailname=mail.primary_domain,
     swap_size=mail.mail_swap_size,
+    updates=updates.runs(mail),
 )
 if mail.mail_tls.mode == "self-signed":
     tls.self_signed(name="TLS: a self-signed certificate", names=mail.names)
@@ -57,6 +59,7 @@ configuration.apply(
         postsrsd.configuration(mail),
         dovecot.configuration(machine.release, mail, vmail),
         postfix.configuration(machine.release, mail, vmail),
+        updates.configuration(mail),
     ],
 )
 dovecot.logins(

@@ -314,6 +314,12 @@ class Settings(_Model):
         "switching the firewall on is refused where it would close a port in use.",
         examples=[[80, 443, "51820/udp"]],
     )
+    mail_updates: Literal["off", "install", "reboot"] = Field(
+        "install",
+        description="Debian's security updates: `install` has them installed every day and what "
+        "runs on old ones restarted, `reboot` also reboots at 4 o'clock for a new kernel.",
+        examples=["reboot"],
+    )
     mail_swap_size: int = Field(
         2**30,
         ge=0,

@@ -21,6 +21,7 @@ class SystemState(FactData):
     + swap_room: bytes free on a file system that can hold a swap file; 0 in a container
     + time_daemon: the unit that keeps the clock right, "" where none is installed
     + clock_untried: time_daemon is systemd-timesyncd and nobody has started it since the boot
+    + update_timers: apt's daily timers run, now and after a boot
     + vmail: (uid, gid) of the account that owns the mail, None where it does not exist
     + uid_5000: the account or group name that has the id 5000, "" for none
     + ssh_ports: where SSH comes in: sshd's own, its socket unit's, and the one of this connection
@@ -39,6 +40,7 @@ class SystemState(FactData):
     cloud_init: bool = False
     time_daemon: str = ""
     clock_untried: bool = False
+    update_timers: bool = False
     vmail: tuple[int, int] | None = None
     vmail_folder: str = ""
     uid_5000: str = ""
@@ -67,6 +69,8 @@ for daemon in chrony ntpsec openntpd systemd-timesyncd; do
   if [ -e "/lib/systemd/system/$daemon.service" ]; then echo "time_daemon=$daemon"; break; fi
 done
 systemctl show -p ActiveState,ConditionTimestamp systemd-timesyncd 2>/dev/null
+systemctl show --value -p ActiveState,UnitFileState apt-daily.timer apt-daily-upgrade.timer \
+  2>/dev/null | sed -n 's/^\(..*\)/timer=\1/p'
 getent passwd vmail | cut -d: -f3,4 | sed 's/^/vmail=/'
 echo "vmail_folder=$(stat -c '%U:%G:%a' /var/vmail 2>/dev/null)"
 { getent passwd 5000; getent group 5000; } | cut -d: -f1 | sed 's/^/uid_5000=/'
@@ -118,6 +122,7 @@ def parse_system(output: list[str]) -> SystemState:
         clock_untried=one("time_daemon") == "systemd-timesyncd"
         and one("ActiveState") == "inactive"
         and not one("ConditionTimestamp"),
+        update_timers=sorted(values.get("timer", ())) == ["active", "active", "enabled", "enabled"],
         vmail=(int(vmail.split(":")[0]), int(vmail.split(":")[1])) if vmail else None,
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),
         nameservers=tuple(values.get("nameserver", ())),

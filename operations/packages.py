@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
-from operations import firewall, opendmarc, postsrsd
+from operations import firewall, opendmarc, postsrsd, updates
 from operations.configuration import LOCK
 from operations.system import time_packages
 from settings import Settings
@@ -31,6 +31,8 @@ def wanted(mail: Settings, machine: SystemState) -> list[str]:
     packages = [*_ALWAYS, *time_packages(machine)]
     if firewall.runs(mail):
         packages.append("nftables")
+    if updates.runs(mail):
+        packages += ["needrestart", "unattended-upgrades"]
     if opendmarc.runs(mail):
         packages += ["dbconfig-no-thanks", "opendmarc"]  # no database for reports
     if postsrsd.runs(mail):
