@@ -10,8 +10,8 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help deploy plan dns check score fact password test acceptance acceptance-12 acceptance-13
-.PHONY: bench-deploy bench-inbound docs lock clean clean-all up
+.PHONY: help deploy plan dns check drift score fact password test acceptance acceptance-12 acceptance-13
+.PHONY: bench-deploy bench-inbound bench-load durability docs lock clean clean-all up
 
 PYTHON ?= python3
 INVENTORY ?= inventories/docker.py
@@ -63,6 +63,9 @@ dns: up ## print the DNS records to publish, and write them as zone files
 check: up ## look at DNS, ports, certificate, blocklists and host; a table, and build/check/
 	@$(PYINFRA) tasks/check.py -y $(ARGS)
 
+drift: up ## say what on the host is not as deployed, and since when; exit code 2 where something is
+	@$(PYINFRA) tasks/drift.py -y $(ARGS)
+
 score: up ## send one message and score it as a receiving site would: points out of 10
 	@export MAIL_SPAMASSASSIN="$$($(PY) -m acceptance.targets spamassassin)"
 	$(PYINFRA) tasks/score.py -y $(ARGS)
@@ -82,7 +85,7 @@ test: $(VENV) ## unit tests, lint and types: seconds, no Docker
 
 acceptance: $(VENV) ## real targets, real mail: both releases at the same time
 	@$(PY) -m acceptance.targets images 12 13
-	$(PY) -m pytest acceptance -n 7 --dist loadgroup $(ARGS)
+	$(PY) -m pytest acceptance -n 9 --dist loadgroup $(ARGS)
 
 acceptance-12 acceptance-13: acceptance-%: $(VENV)
 	@$(PY) -m acceptance.targets images $*
@@ -97,6 +100,12 @@ bench-deploy: $(VENV) ## what a deploy costs, beside installing the same package
 
 bench-inbound: $(VENV) ## what verifying SPF, DKIM and DMARC of arriving mail costs
 	@$(PY) -m acceptance.bench inbound $(ARGS)
+
+durability: $(VENV) ## kill everything 200 times under load, and count the mail (ARGS="13 --seed 7")
+	@$(PY) -m acceptance.durability $(ARGS)
+
+bench-load: $(VENV) ## what memory everybody at once takes on 1 GB (docs/memory.md)
+	@$(PY) -m acceptance.bench load $(ARGS)
 
 docs: $(VENV) ## write docs/settings.md from the models
 	@$(PY) -m docs.generate $(ARGS)

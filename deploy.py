@@ -14,10 +14,8 @@ from operations import (
     firewall,
     mailboxes,
     opendkim,
-    opendmarc,
     packages,
-    postfix,
-    postsrsd,
+    services,
     system,
     tls,
     updates,
@@ -27,7 +25,6 @@ from operations.preflight import checked_settings
 # Every error in the inventory, and every reason against this machine, before it is touched.
 machine = host.get_fact(System)
 mail = checked_settings(machine)
-vmail = machine.vmail or system.VMAIL_IDS
 
 packages.install(
     name="Packages: Postfix, Dovecot, OpenDKIM and what they need",
@@ -51,16 +48,8 @@ opendkim.keys(
 )
 configuration.apply(
     name="Configuration: check all of it, put it in place, run it",
-    configurations=[
-        system.configuration(machine),
-        tls.configuration(mail),
-        opendkim.configuration(mail, machine.nameservers),
-        opendmarc.configuration(mail),
-        postsrsd.configuration(mail),
-        dovecot.configuration(machine.release, mail, vmail),
-        postfix.configuration(machine.release, mail, vmail),
-        updates.configuration(mail),
-    ],
+    # From the journal to fail2ban, in the order of start: operations/services.py
+    configurations=services.configurations(mail, machine),
 )
 dovecot.logins(
     name="Logins: every user can log in, nobody else stays in",

@@ -6,122 +6,29 @@ The one place of every key's type, default and meaning; docs/settings.md is made
 
 from __future__ import annotations
 
-import re
+from datetime import date
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_FQDN = re.compile(rf"(?=.{{4,253}}$){_LABEL}(?:\.{_LABEL})+")
-_LOCAL_PART = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
-_HASHES = {
-    "$6$": re.compile(r"\$6\$(rounds=\d{4,9}\$)?[^$:\s]{1,16}\$[./0-9A-Za-z]{86}"),
-    "$5$": re.compile(r"\$5\$(rounds=\d{4,9}\$)?[^$:\s]{1,16}\$[./0-9A-Za-z]{43}"),
-    "$y$": re.compile(r"\$y\$[./0-9A-Za-z]{1,8}\$[./0-9A-Za-z]{1,86}\$[./0-9A-Za-z]{43}"),
-    "$2": re.compile(r"\$2[aby]\$\d\d\$[./0-9A-Za-z]{53}"),
-}
-#: What a domain name is called that the inventory leaves out or gets wrong.
-UNKNOWN = "unknown.invalid"
-
-PASSWORD_REMEDY = "run 'make password' and paste the hash that it prints"
-
-
-def fqdn(value: str) -> str:
-    """Return a domain name in lower case; ValueError with the remedy where it is none."""
-    name = value.lower()
-    if not name.isascii():
-        try:
-            ascii_form = name.encode("idna").decode()
-        except UnicodeError:
-            ascii_form = "its xn-- form"
-        raise ValueError(f"{value!r} is not ASCII; write {ascii_form}")
-    if not _FQDN.fullmatch(name):
-        raise ValueError(f"{value!r} is no fully qualified domain name; write one like example.org")
-    return name
-
-
-def local_part(value: str) -> str:
-    """Return a user's or an alias's name in lower case; it becomes a folder's name as well."""
-    name = value.lower()
-    if "+" in name:
-        raise ValueError(f"{value!r} has a '+', which separates a name from its tag; leave it out")
-    if not _LOCAL_PART.fullmatch(name) or ".." in name:
-        raise ValueError(
-            f"{value!r} is no name for a mailbox; use letters, digits, '.', '_' and '-', "
-            "with a letter or digit at both ends"
-        )
-    return name
-
-
-def _crypt_hash(value: str | None) -> str | None:
-    """Return a crypt(3) hash that the host can verify; errors never show any of it."""
-    if value is None:
-        return None
-    if value.startswith("{"):
-        raise ValueError("begins with a scheme in braces; leave out the {…} part")
-    if value.startswith("$argon2"):
-        raise ValueError(f"is argon2, which needs 79 MB for one check; {PASSWORD_REMEDY}")
-    if value.startswith(("$1$", "$md5", "$sha1", "_")):
-        raise ValueError(f"is of a scheme that is broken; {PASSWORD_REMEDY}")
-    if not value.startswith("$"):
-        raise ValueError(f"looks like a plain-text password; {PASSWORD_REMEDY}")
-    shape = next((shape for prefix, shape in _HASHES.items() if value.startswith(prefix)), None)
-    if shape is None:
-        raise ValueError(f"is neither $6$, $y$, $2b$ nor $5$; {PASSWORD_REMEDY}")
-    if not shape.fullmatch(value):
-        raise ValueError(f"is not a whole hash of its scheme; {PASSWORD_REMEDY}")
-    return value
-
-
-def host_and_port(value: str | None) -> str | None:
-    """Return a smarthost as host:port."""
-    if value is None:
-        return None
-    name, colon, port = value.rpartition(":")
-    bare = name.strip("[]").lower()
-    if not colon or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"{value!r} names no port; write host:port, like smtp.example.net:587")
-    if ":" not in bare and not re.fullmatch(r"[\d.]+", bare):
-        fqdn(bare)
-    return f"{bare}:{port}"
-
-
-def _required_host_and_port(value: str) -> str:
-    """Return a mail server as host:port."""
-    return host_and_port(value) or value
-
-
-def _unrepeated(names: list[str]) -> list[str]:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ValueError(f"{repeated[0]} is listed twice; list it once")
-    return names
-
-
-def _port(value: object) -> str:
-    """Return a port like "443/tcp"."""
-    number, _, protocol = str(value).partition("/")
-    protocol = protocol or "tcp"
-    if not number.isdecimal() or not 0 < int(number) < 65536 or protocol not in ("tcp", "udp"):
-        raise ValueError(f"{value!r} is no port; write one like 443 or '443/udp'")
-    return f"{int(number)}/{protocol}"
-
-
-def _label(value: str) -> str:
-    if not re.fullmatch(_LABEL, value.lower()):
-        raise ValueError(f"{value!r} is no single label; write one like imap")
-    return value.lower()
-
-
-def _selector(value: str) -> str:
-    if not re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*", value):
-        raise ValueError(f"{value!r} is no DKIM selector; write lower-case letters and digits")
-    return value
-
-
-Fqdn = Annotated[str, AfterValidator(fqdn)]
+from values import (
+    Address,
+    Fqdn,
+    Ipv4,
+    Ipv6,
+    Names,
+    crypt_hash,
+    host_and_port,
+    host_name,
+    label,
+    network,
+    port,
+    required_host_and_port,
+    selector,
+    swap_size,
+    unrepeated,
+)
 
 
 class _Model(BaseModel):
@@ -131,7 +38,7 @@ class _Model(BaseModel):
 class User(_Model):
     """One mailbox and its login."""
 
-    password_hash: Annotated[str | None, AfterValidator(_crypt_hash)] = Field(
+    password_hash: Annotated[str | None, AfterValidator(crypt_hash)] = Field(
         None,
         description="crypt(3) hash of the password, as `make password` prints it. Required unless "
         "the state is absent. A check takes 1.6 ms for `$6$`, 19 for `$y$`, 50 for `$2b$10$`.",
@@ -181,22 +88,65 @@ class Tls(_Model):
         return mode
 
 
+class Limits(_Model):
+    """How much each login may send through submission; 0 is no limit."""
+
+    messages_hour: int = Field(200, ge=0, description="Messages an hour.", examples=[100])
+    messages_day: int = Field(1000, ge=0, description="Messages a day.", examples=[500])
+    recipients_hour: int = Field(500, ge=0, description="Recipients an hour.", examples=[200])
+    recipients_day: int = Field(2000, ge=0, description="Recipients a day.", examples=[1000])
+    new_recipients_day: int = Field(
+        200,
+        ge=0,
+        description="Recipients on other hosts a day whom this login never wrote to before (in "
+        "400 days): what a thief has most of.",
+        examples=[500],
+    )
+
+
+class Warmup(_Model):
+    """The plan by which a new address sends more each few days, until 10 000 a day."""
+
+    start: date = Field(
+        description="First day; the plan is over by itself.", examples=["2026-12-01"]
+    )
+    first_day: int = Field(
+        50, ge=1, description="Recipients on other hosts a day, at first.", examples=[20]
+    )
+    double_every: int = Field(
+        3, ge=1, description="Days after which the number doubles.", examples=[7]
+    )
+
+
+class Ban(_Model):
+    """When an address that guesses passwords is shut out, and for how long."""
+
+    failures: int = Field(
+        10,
+        ge=1,
+        description="Wrong passwords within an hour that lead to a ban. The same login with the "
+        "same wrong password counts once.",
+        examples=[5],
+    )
+    seconds: int = Field(3600, ge=1, description="How long the ban lasts.", examples=[86400])
+
+
 class Settings(_Model):
     """Everything that the inventory says of one host."""
 
-    mail_hostname: Fqdn = Field(
+    mail_hostname: Annotated[Fqdn, AfterValidator(host_name)] = Field(
         description="Name of the host: HELO, PTR record and certificate. Not a mail domain itself.",
         examples=["mail.example.org"],
     )
-    mail_domains: Annotated[list[Fqdn], Field(min_length=1), AfterValidator(_unrepeated)] = Field(
+    mail_domains: Annotated[Names, Field(min_length=1)] = Field(
         description="Domains whose mail the host receives. The first is the primary domain; each "
         "has its own address space and its own DKIM key.",
         examples=[["example.org", "second.org"]],
     )
-    mail_ipv4: IPv4Address | None = Field(
+    mail_ipv4: Ipv4 | None = Field(
         None, description="Public IPv4 address, for the DNS records.", examples=["192.0.2.25"]
     )
-    mail_ipv6: IPv6Address | None = Field(
+    mail_ipv6: Ipv6 | None = Field(
         None,
         description="Public IPv6 address, for the DNS records. Without it mail goes out by IPv4: "
         "large providers refuse IPv6 without a PTR record.",
@@ -221,7 +171,7 @@ class Settings(_Model):
         description="The certificate; see below.",
         examples=[{"mode": "self-signed"}],
     )
-    mail_dkim_selector: Annotated[str, AfterValidator(_selector)] = Field(
+    mail_dkim_selector: Annotated[str, AfterValidator(selector)] = Field(
         "default", description="DKIM selector (RFC 6376).", examples=["s2026"]
     )
     mail_dkim_bits: int = Field(
@@ -244,36 +194,36 @@ class Settings(_Model):
         "policy says to reject, `off` verifies DKIM only.",
         examples=["enforce"],
     )
-    mail_null_domains: Annotated[list[Fqdn], AfterValidator(_unrepeated)] = Field(
+    mail_null_domains: Names = Field(
         [],
         description="Domains of yours without mail, whose DNS records say so: nobody can send as "
         "them (RFC 7208, RFC 7505).",
         examples=[["example.net"]],
     )
-    mail_caa_issuers: Annotated[list[Fqdn], AfterValidator(_unrepeated)] = Field(
+    mail_caa_issuers: Names = Field(
         [],
         description="Certification authorities that may issue for the host's names (CAA, RFC "
         "8659), as each names itself; without any there is no CAA record.",
         examples=[["letsencrypt.org"]],
     )
-    mail_name_servers: Annotated[list[Fqdn], AfterValidator(_unrepeated)] = Field(
+    mail_name_servers: Names = Field(
         [],
         description="Name servers of the zone files (NS); leave it out where a DNS provider "
         "imports the file.",
         examples=[["ns1.example.net", "ns2.example.net"]],
     )
-    mail_check_resolver: IPv4Address | IPv6Address | None = Field(
+    mail_check_resolver: Address | None = Field(
         None,
         description="Resolver that `make check` asks; without it this machine's own.",
         examples=["192.0.2.53"],
     )
-    mail_check_outbound: Annotated[str, AfterValidator(_required_host_and_port)] = Field(
+    mail_check_outbound: Annotated[str, AfterValidator(required_host_and_port)] = Field(
         "gmail-smtp-in.l.google.com:25",
         description="Mail server that the host connects to in `make check`, to see whether the "
         "provider lets port 25 out. With a smarthost, that one is tried instead.",
         examples=["mx.example.net:25"],
     )
-    mail_blocklists: Annotated[list[Fqdn], AfterValidator(_unrepeated)] = Field(
+    mail_blocklists: Names = Field(
         ["zen.spamhaus.org", "bl.spamcop.net", "psbl.surriel.com", "b.barracudacentral.org"],
         description="DNS blocklists that `make check` looks the host's addresses up in.",
         examples=[["zen.spamhaus.org"]],
@@ -296,7 +246,28 @@ class Settings(_Model):
         "smarthost.",
         examples=["~/secrets/smarthost"],
     )
-    mail_client_names: list[Annotated[str, AfterValidator(_label)]] = Field(
+    mail_from_header: Literal["strict", "off"] = Field(
+        "strict",
+        description="Whether the From: header of what is submitted must be an address of the "
+        "login, as the envelope sender must: else `550 5.7.1`. Strict also refuses From: somebody "
+        "else with a Sender: of one's own.",
+        examples=["off"],
+    )
+    mail_limits: Limits | None = Field(
+        Limits(),
+        description="How much each login may send, should its password be stolen; see below. Over "
+        "a limit the message gets `450`, and root is told once a day. None counts nothing.",
+        examples=[{"messages_day": 3000}],
+    )
+    mail_warmup: Warmup | None = Field(
+        None,
+        description="A daily cap on what all logins together send to other hosts, while the "
+        "host's address is new to them; see below.",
+        examples=[{"start": "2026-12-01"}],
+    )
+    mail_client_names: Annotated[
+        list[Annotated[str, AfterValidator(label)]], AfterValidator(unrepeated)
+    ] = Field(
         [],
         description="Labels below the primary domain that mail programs try by themselves: in DNS "
         "and in the certificate.",
@@ -308,10 +279,11 @@ class Settings(_Model):
         "one table of its own). New rules are taken back where SSH does not get through them.",
         examples=[False],
     )
-    mail_open_ports: list[Annotated[str, BeforeValidator(_port)]] | None = Field(
+    mail_open_ports: list[Annotated[str, BeforeValidator(port)]] | None = Field(
         None,
-        description="What else stays open: ports, TCP unless they end in `/udp`. Left out, "
-        "switching the firewall on is refused where it would close a port in use.",
+        description="What others may reach beside mail and SSH: ports, TCP unless they end in "
+        "`/udp`. Left out, switching the firewall on is refused where it would close a port in "
+        "use. `make drift` reports any other.",
         examples=[[80, 443, "51820/udp"]],
     )
     mail_updates: Literal["off", "install", "reboot"] = Field(
@@ -320,9 +292,22 @@ class Settings(_Model):
         "runs on old ones restarted, `reboot` also reboots at 4 o'clock for a new kernel.",
         examples=["reboot"],
     )
-    mail_swap_size: int = Field(
+    mail_ban: Ban | None = Field(
+        Ban(),
+        description="Bans for addresses that guess passwords, from the mail clients' ports or from "
+        "SSH; see below. `None` does without fail2ban.",
+        examples=[{"failures": 5, "seconds": 86400}],
+    )
+    mail_trusted_networks: list[Annotated[str, AfterValidator(network)]] = Field(
+        [],
+        description="Networks of yours whose clients are never banned and whose number of sessions "
+        "is not limited. They may send no more than others.",
+        examples=[["192.0.2.0/24", "2001:db8::/48"]],
+    )
+    mail_swap_size: Annotated[int, AfterValidator(swap_size)] = Field(
         2**30,
         ge=0,
+        lt=2**50,
         description="Bytes of the swap file that is made where there is no swap; 0 makes none.",
         examples=[0],
     )
@@ -334,7 +319,9 @@ class Settings(_Model):
 
     def address(self, name: str) -> str:
         """Return a name or address as a full address in lower case."""
-        return name.lower() if "@" in name else f"{name.lower()}@{self.primary_domain}"
+        # Only ASCII has a lower case that means the same: see fqdn().
+        name = name.lower() if name.isascii() else name
+        return name if "@" in name else f"{name}@{self.primary_domain}"
 
     @cached_property
     def users(self) -> dict[str, User]:
@@ -365,7 +352,5 @@ class Settings(_Model):
     @property
     def names(self) -> list[str]:
         """Every host name that a client may use: what the certificate has to cover."""
-        return [
-            self.mail_hostname,
-            *(f"{label}.{self.primary_domain}" for label in self.mail_client_names),
-        ]
+        client_names = (f"{name}.{self.primary_domain}" for name in self.mail_client_names)
+        return list(dict.fromkeys([self.mail_hostname, *client_names]))

@@ -1,6 +1,7 @@
 """
 What a deploy costs (`make bench-deploy`), side by side with installing the same packages by hand,
-and what the verification of arriving mail costs (`make bench-inbound`).
+what the verification of arriving mail costs (`make bench-inbound`), and what memory everybody at
+once takes (`make bench-load`).
 
 Ratios of figures from one run on one machine, never a test: machines differ, and so do days.
 """
@@ -17,12 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from acceptance import engine, targets
+from acceptance import crowd, engine, memory, targets
 from acceptance.conftest import inventory_data
-from acceptance.mailhost import HOSTNAME, ROOT, data_arguments, message
+from acceptance.mailhost import HOSTNAME, PASSWORDS, ROOT, data_arguments, message
 from acceptance.peer import Peer, start_peer
 from acceptance.progress import say
 from acceptance.signatures import signing_domain
+from acceptance.wait import wait_until
 from facts.system import SystemState
 from operations.packages import wanted
 from settings import Settings
@@ -30,6 +32,11 @@ from settings import Settings
 APT = "apt-get update -qq && apt-get install -y -qq --no-install-recommends"
 NETWORK = "mailhost-bench"
 MESSAGES, SESSIONS = 1000, 10
+LOAD_SECONDS = 180
+#: More than a login sends in that time, with the service that counts.
+MUCH = dict.fromkeys(
+    ("messages_hour", "messages_day", "recipients_hour", "recipients_day"), 1_000_000
+)
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -57,13 +64,17 @@ class Bench:
         """Deploy by the CLI, as a user does."""
         pyinfra = os.fspath(Path(sys.executable).with_name("pyinfra"))
         command = [pyinfra, os.fspath(self.inventory), "deploy.py", "-y", *data_arguments(data)]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
     def memory(self) -> float:
         """Return the anonymous memory of all processes of the target, in MB, by its cgroup."""
         container = engine.ensure().containers.get(self.deployed.id)
         stats = container.stats(stream=False)["memory_stats"]["stats"]
         return float(stats.get("anon", stats.get("total_rss", 0))) / 1e6
+
+    def is_idle(self) -> bool:
+        """Return whether no process is left that serves somebody."""
+        return not memory.processes(self.deployed).keys() & {"imap", "smtpd", "cleanup", "smtp"}
 
     def inbound(self) -> float:
         """Return the seconds for MESSAGES signed messages to port 25, until the queue is empty."""
@@ -99,9 +110,9 @@ def bench(release: int) -> Iterator[Bench]:
         folder = ROOT / "build/acceptance"
         folder.mkdir(parents=True, exist_ok=True)
         inventory = folder / f"{deployed.name}.py"
-        inventory.write_text(
-            f"mail = [{(f'@docker/{deployed.name}', inventory_data(deployed))!r}]\n"
-        )
+        # The client sends more than a stranger may.
+        data = inventory_data(deployed) | {"mail_trusted_networks": [by_hand.address]}
+        inventory.write_text(f"mail = [{(f'@docker/{deployed.name}', data)!r}]\n")
         yield Bench(deployed, by_hand, world, inventory)
     finally:
         for target in started:
@@ -143,7 +154,27 @@ def measure_inbound(release: int) -> None:
             )
 
 
-MEASURES = {"deploy": measure_deploy, "inbound": measure_inbound}
+def measure_load(release: int) -> None:
+    """Print what memory a host takes with everybody at once; see docs/memory.md."""
+    with bench(release) as pair:
+        target, started = pair.deployed, time.time()
+        pair.deploy(mail_limits=MUCH, mail_trusted_networks=[str(pair.world.network)])
+        idle = memory.usage(target)
+        result = crowd.run(target, pair.world, PASSWORDS, seconds=LOAD_SECONDS)
+        waited = seconds(lambda: wait_until(lambda: pair.is_idle(), 300, "idle processes end"))
+        after = memory.usage(target)
+        print(
+            f"Debian {release}: {crowd.SESSIONS} for {LOAD_SECONDS} s, {len(result.errors)} errors"
+        )
+        print(f"  {result.taken} messages taken, {result.sent} sent, {result.looks} looks")
+        print(f"  MB: idle {idle.anon:.0f}, peak {result.peak:.0f}, ", end="")
+        print(f"{waited:.0f} s after the load {after.anon:.0f}; swap {after.swap:.0f}")
+        print(f"  killed for memory {after.oom_kills}; alarms {memory.alarms(target, started)}")
+        for name, (count, largest) in sorted(result.processes.items()):
+            print(f"    {name:18} {count:3} at most, the largest {largest:5.1f} MB")
+
+
+MEASURES = {"deploy": measure_deploy, "inbound": measure_inbound, "load": measure_load}
 
 
 def main() -> None:

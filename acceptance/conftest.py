@@ -13,6 +13,7 @@ instead of starting from nothing, so that tests can be run one by one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -26,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from acceptance import engine, peer, snapshots, targets
+from acceptance import engine, memory, peer, snapshots, targets
 from acceptance.mailhost import (
     DOMAINS,
     HOSTNAME,
@@ -38,6 +39,7 @@ from acceptance.mailhost import (
 )
 from acceptance.pair import Pair, two_hosts
 from acceptance.progress import only_one
+from settings import Limits
 from tasks.password import sha512_crypt
 
 RELEASES = (13, 12)
@@ -47,6 +49,7 @@ ON_ONE_RELEASE = ("check",)  # test_breakages.py runs the same on both
 PARTS = {
     "deploys": ("deploy", "drift", "interruption"),
     "settings": ("users", "score", "inbound", "relayhost", "import"),
+    "faults": ("durability", "disk_full", "reboot", "transaction"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 
@@ -104,6 +107,10 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
         "mail_null_domains": ["null.test"],
         "mail_caa_issuers": ["letsencrypt.org"],
         "mail_name_servers": ["ns.world.test"],
+        # Docker's gateway, whose address all clients on 127.0.0.1 have; the peer is a stranger.
+        "mail_trusted_networks": [f"{target.gateway}/32"],
+        # Short, so that test_abuse.py sees an end of it.
+        "mail_ban": {"failures": 5, "seconds": 10},
         "mail_users": {user: {"password_hash": digest} for user, digest in HASHES.items()},
         "mail_aliases": {
             "root": ["alice"],
@@ -111,6 +118,8 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
             "team@second.test": ["carol@second.test", "sales"],
             "outside": ["friend@world.test"],
         },
+        # The suite sends more than a person; test_limits.py has limits of its own.
+        "mail_limits": dict.fromkeys(Limits.model_fields, 100000),
     }
 
 
@@ -167,11 +176,14 @@ def host(
     for origin, zone in zones.items():
         if not origin.endswith(".arpa"):  # the reverse zone would hide the peer's, which is larger
             world.load_zone(origin, zone)
+    began = time.time()
     yield deployed
+    killed, alarms = memory.usage(deployed.target).oom_kills, memory.alarms(deployed.target, began)
     if not keep:
         deployed.target.remove()
         world.remove()
         targets.remove_network(target_name)
+    assert (killed, alarms) == (0, []), "processes killed for memory, lines of the journal"
 
 
 def _deployed_once(start: Callable[[str | None], MailHost], release: int, run: str) -> MailHost:
@@ -231,9 +243,7 @@ def changed_host(host: MailHost) -> MailHost:
 def _as_the_test_expects_it(request: pytest.FixtureRequest) -> None:
     """Deploy the inventory as it is where the last test left another one."""
     if {"host", "changed_host"}.intersection(request.fixturenames) == {"host"}:
-        host = request.getfixturevalue("host")
-        if not host.plain:
-            host.must_deploy()
+        request.getfixturevalue("host").be_plain()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -47,6 +47,7 @@ class Target:
     release: int
     ports: dict[int, int]  # container port -> port on 127.0.0.1
     address: str  # in its Docker network
+    gateway: str  # where connections by way of 127.0.0.1 come from
     pid: int  # of its systemd, as this machine counts
 
     def exec(
@@ -112,6 +113,23 @@ class Target:
         remove(container)
 
 
+def restarted(target: Target, kill: bool = False) -> Target:
+    """
+    Restart a container, whose files stay, and wait until it has booted; return what it is now.
+
+    + kill: every process of it dies by SIGKILL, instead of a shutdown by systemd
+
+    The ports that it is published at are others afterwards.
+    """
+    container = engine.ensure().containers.get(target.id)
+    if kill:
+        container.kill()
+    else:
+        target.exec("systemctl", "poweroff", check=False)
+    container.wait(timeout=BOOT_TIMEOUT)
+    return boot(container, dns=container.attrs["HostConfig"]["Dns"])
+
+
 def remove(container: Any) -> None:
     """Remove a container at once; one that is already gone is fine."""
     try:
@@ -137,6 +155,7 @@ def as_target(container: Any) -> Target:
             if bound
         },
         address=next(iter(network["Networks"].values()))["IPAddress"],
+        gateway=next(iter(network["Networks"].values()))["Gateway"],
         pid=container.attrs["State"]["Pid"],
     )
 

@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from acceptance.container import restarted
 from acceptance.peer import Peer
 from acceptance.progress import only_one
 from acceptance.targets import Target
@@ -126,6 +127,11 @@ class MailHost:
         assert run.total > 0
         return run
 
+    def be_plain(self) -> None:
+        """Deploy the inventory as it is, where the last run deployed another."""
+        if not self.plain:
+            self.must_deploy()
+
     def fact(self, name: str, *arguments: str) -> Any:
         """Read a fact by the CLI: `pyinfra INVENTORY fact NAME --json`."""
         (value,) = self._facts(name, *arguments)
@@ -149,6 +155,14 @@ class MailHost:
             files = (ROOT / "build/dns" / self.hostname).glob("*.zone")
             return result.stderr, {file.stem: file.read_text() for file in files}
 
+    def reboot(self, kill: bool = False) -> None:
+        """Boot the host again: after a shutdown, or after SIGKILL of everything on it."""
+        ssh = self.target.ports.get(22)
+        self.target = restarted(self.target, kill)
+        inventory = self.inventory.read_text()
+        port = f"'ssh_port': {self.target.ports.get(22)}"
+        self.inventory.write_text(inventory.replace(f"'ssh_port': {ssh}", port))
+
     # ---- the host's own tools -------------------------------------------------------------------
     def run(self, *argv: str, input: str | None = None, check: bool = True) -> str:
         """Run a command on the target and return its output."""
@@ -171,13 +185,16 @@ class MailHost:
         return self.target.ports[port]
 
     @contextlib.contextmanager
-    def smtp(self, port: int = 465, user: str | None = None) -> Iterator[smtplib.SMTP]:
+    def smtp(
+        self, port: int = 465, user: str | None = None, timeout: float = 60
+    ) -> Iterator[smtplib.SMTP]:
         """An SMTP session: 465 in TLS, 587 after STARTTLS, 25 in the clear; logged in as `user`."""
         client: smtplib.SMTP
+        where = ("127.0.0.1", self.port(port))
         if port == 465:
-            client = smtplib.SMTP_SSL("127.0.0.1", self.port(port), context=lenient_tls())
+            client = smtplib.SMTP_SSL(*where, context=lenient_tls(), timeout=timeout)
         else:
-            client = smtplib.SMTP("127.0.0.1", self.port(port))
+            client = smtplib.SMTP(*where, timeout=timeout)
         with client:
             client.ehlo("client.test")
             if port == 587:
@@ -269,9 +286,9 @@ class MailHost:
         )
         return found[0]
 
-    def log(self, pattern: str) -> list[str]:
-        """Return the journal's lines that match a regular expression."""
-        lines = self.run("journalctl", "--no-pager", "-o", "cat").splitlines()
+    def log(self, pattern: str, since: float = 0) -> list[str]:
+        """Return the journal's lines that match a regular expression, since a time of the epoch."""
+        lines = self.run("journalctl", "--no-pager", "-o", "cat", f"--since=@{since}").splitlines()
         return [line for line in lines if re.search(pattern, line)]
 
 

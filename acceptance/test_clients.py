@@ -41,6 +41,7 @@ poll imap.example.test protocol POP3 service {port} auth password
 @pytest.fixture(scope="module")
 def folder(host: MailHost) -> str:
     """A folder at the peer, with the certificate that its programs are to trust."""
+    host.be_plain()
     path = f"/tmp/{uuid4().hex}"
     host.peer.exec("mkdir", "-p", f"{path}/inbox")
     certificate = host.run("openssl", "x509", "-in", "/etc/ssl/mail/mail.pem")

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from settings import Settings, Tls, User
+from settings import Ban, Limits, Settings, Tls, User, Warmup
 
 PAGE = Path(__file__).with_name("settings.md")
 
@@ -28,6 +28,9 @@ def page() -> str:
             *_section("Keys", Settings),
             *_section("Settings of a user in `mail_users`", User),
             *_section("Settings in `mail_tls`", Tls),
+            *_section("Settings in `mail_limits`", Limits),
+            *_section("Settings in `mail_warmup`", Warmup),
+            *_section("Settings in `mail_ban`", Ban),
         ]
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
@@ -14,25 +14,35 @@ from facts.shell import script
 
 @dataclass(frozen=True)
 class FileState(FactData):
-    """One file as it is on the host. `mode` is octal digits as in stat(1), e.g. "640"."""
+    """
+    One file as it is on the host.
+
+    + mode: octal digits as in stat(1), e.g. "640"
+    + modified: when its content changed; and its content, owner or mode (epoch seconds)
+    """
 
     sha256: str
     owner: str
     group: str
     mode: str
+    modified: float = field(default=0.0, compare=False)
+    changed: float = field(default=0.0, compare=False)
 
+
+#: What the files of a change that is not confirmed were before it, see operations/swap.py.
+KEPT = "/var/lib/mailhost/kept"
 
 # A path that is no regular file (a directory, a dangling link) gets the digest "-", so that it
 # differs from any wanted content and the operation that wants a file there says so. So does what a
 # killed command left where operations make files aside.
-_SCRIPT = """
+_SCRIPT = f"""
 count=$#
-for path in "$@" /etc/.mailhost.* /etc/dkimkeys/.new.* /etc/ssl/mail/.new.*; do
+for path in "$@" {KEPT} /etc/.mailhost.* /etc/dkimkeys/.new.* /etc/ssl/mail/.new.*; do
   [ ! -e "$path" ] && [ ! -L "$path" ] || set -- "$@" "$path"
 done
 shift "$count"
 [ $# -gt 0 ] || exit 0
-stat -c 'stat %U %G %a %n' "$@"
+stat -c 'stat %U %G %a %Y %Z %n' "$@"
 for path; do
   shift
   [ ! -f "$path" ] || set -- "$@" "$path"
@@ -42,12 +52,15 @@ done
 
 
 def parse_file_states(output: list[str]) -> dict[str, FileState]:
-    """Parse "stat owner group mode path" and "sha256  path" lines; what is missing has none."""
+    """
+    Parse "stat owner group mode modified changed path" and "sha256  path" lines; what is missing
+    has none.
+    """
     found, digests = {}, {}
     for line in output:
         if line.startswith("stat "):
-            _, owner, group, mode, path = line.split(" ", 4)
-            found[path] = (owner, group, mode)
+            _, owner, group, mode, modified, changed, path = line.split(" ", 6)
+            found[path] = (owner, group, mode, float(modified), float(changed))
         else:
             digest, separator, path = line.partition("  ")
             if not separator:
@@ -58,7 +71,8 @@ def parse_file_states(output: list[str]) -> dict[str, FileState]:
 
 class ManagedFiles(FactBase[dict[str, FileState]]):
     """
-    Returns the state of each of the given files that exists, and of what a killed run left aside:
+    Returns the state of each of the given files that exists, and of what a killed run left aside,
+    the way back from an unconfirmed change included:
 
     .. code:: python
 

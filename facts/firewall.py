@@ -41,7 +41,7 @@ class FirewallState(FactData):
 # brings both into the same form. -s, -t: without counters and without the addresses that come by.
 _SCRIPT = f"""
 for path in {RULES} {UNIT} {DROP_IN}; do
-  [ ! -f $path ] || {{ stat -c 'stat %U %G %a %n' $path; sha256sum $path; }}
+  [ ! -f $path ] || {{ stat -c 'stat %U %G %a %Y %Z %n' $path; sha256sum $path; }}
 done
 list='nft -s -t list table inet mailhost'
 if table=$($list 2>/dev/null); then

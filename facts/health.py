@@ -22,7 +22,8 @@ class HealthState(FactData):
     + clock: epoch seconds at the begin and at the end of the command
     + clock_synchronised: a daemon has set the clock; None in a container, whose clock isn't its own
     + memory, swap: bytes: total and available, or total and free
-    + disks: mount point asked for -> size, available (bytes), inodes, inodes_available
+    + disks: mount point of each file system with mail, queue or journal -> size, available (bytes),
+      inodes, inodes_available
     + queue: as the Queue fact has it
     + listening: (address, port, process) of each listening TCP socket
     + failed_units: systemd units that failed, ours or not
@@ -66,9 +67,8 @@ observe() {
     timedatectl show -p NTPSynchronized
   fi
   sed -n 's/^\(MemTotal\|MemAvailable\|SwapTotal\|SwapFree\): *\([0-9]*\) kB/\1=\2/p' /proc/meminfo
-  for folder in / /var; do
-    echo "disk=$folder $(df --output=size,avail,itotal,iavail -B1 $folder | tail -n 1)"
-  done
+  df --output=target,size,avail,itotal,iavail -B1 / /var /var/spool/postfix /var/vmail |
+    sed '1d; s/^/disk=/' | sort -u
   if units=$(systemctl list-units --state=failed --no-legend --plain); then
     echo units=read
     echo "$units" | sed -n 's/^\([^ ][^ ]*\).*/failed=\1/p'
@@ -117,7 +117,7 @@ def _state(values: Mapping[str, Sequence[str]]) -> HealthState:
         queue=parse_queue([values["queue"][0], *values.get("message", ())])
         if "queue" in values
         else None,
-        listening=None if listening is None else tuple(_socket(line) for line in listening),
+        listening=None if listening is None else tuple(parse_socket(line) for line in listening),
         failed_units=many("failed", "units"),
         updates=many("update", "lists"),
         lists_from=max(map(float, values["lists"])) if "lists" in values else None,
@@ -152,7 +152,7 @@ def _disk(line: str) -> tuple[str, dict[str, int]]:
     }
 
 
-def _socket(line: str) -> tuple[str, int, str]:
+def parse_socket(line: str) -> tuple[str, int, str]:
     """Parse ss(8)'s `127.0.0.53%lo:53 users:(("systemd-resolve",pid=1,fd=2))`."""
     local, _, users = line.partition(" ")
     address, _, port = local.rpartition(":")

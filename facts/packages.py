@@ -17,10 +17,12 @@ class PackageStates(FactData):
     """
     + installed: those of the packages asked for that are installed and configured
     + interrupted: dpkg has work left over, or our guard against early starts was left behind
+    + held: those that no upgrade touches, see apt-mark(8)
     """
 
     installed: frozenset[str]
     interrupted: bool
+    held: frozenset[str] = frozenset()
 
 
 #: Says of /usr/sbin/policy-rc.d that we made it (operations/packages.py).
@@ -35,11 +37,12 @@ true
 
 
 def parse_package_states(output: list[str]) -> PackageStates:
-    """Parse lines of "ii postfix" and the word "interrupted"."""
+    """Parse lines of "ii postfix" (wanted and actual state) and the word "interrupted"."""
     words = [line.split() for line in output]
     return PackageStates(
-        frozenset(fields[1] for fields in words if fields[0] == "ii"),
+        frozenset(fields[1] for fields in words if fields[0] in ("ii", "hi")),
         ["interrupted"] in words,
+        frozenset(fields[1] for fields in words if fields[0].startswith("h")),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pyinfra.api import FactBase, StringCommand
@@ -19,7 +20,11 @@ STAMPS = "/run/mailhost"
 
 @dataclass(frozen=True)
 class Service:
-    """A systemd service and the files (or folders of files) that it reads."""
+    """
+    A systemd service and the files (or folders of files) that it reads.
+
+    + name: without its type, or a socket with it, whose service runs while somebody is connected
+    """
 
     name: str
     reload_paths: Sequence[str] = ()
@@ -30,7 +35,7 @@ SERVICES = (
     Service("systemd-journald", restart_paths=("/etc/systemd/journald.conf.d/mailhost.conf",)),
     Service(
         "opendkim",
-        reload_paths=("/etc/opendkim/tables",),
+        reload_paths=("/etc/opendkim/tables", "/etc/opendkim/from_header.lua"),
         restart_paths=(
             "/etc/opendkim.conf",
             "/etc/systemd/system/opendkim.service.d/mailhost.conf",
@@ -43,8 +48,35 @@ SERVICES = (
             "/etc/systemd/system/opendmarc.service.d/mailhost.conf",
         ),
     ),
-    Service("postsrsd", restart_paths=("/etc/default/postsrsd",)),
-    Service("dovecot", reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem")),
+    Service(
+        "mailhost-limits.socket",
+        restart_paths=(
+            "/etc/mailhost/limits.json",
+            "/etc/systemd/system/mailhost-limits.service",
+            "/etc/systemd/system/mailhost-limits.socket",
+            "/usr/local/lib/mailhost/limits.py",
+        ),
+    ),
+    Service(
+        "postsrsd",
+        restart_paths=(
+            "/etc/default/postsrsd",
+            "/etc/systemd/system/postsrsd.service.d/mailhost.conf",
+        ),
+    ),
+    Service(
+        "dovecot",
+        reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem"),
+        restart_paths=("/etc/systemd/system/dovecot.service.d/mailhost.conf",),
+    ),
+    Service(
+        "fail2ban",
+        reload_paths=(
+            "/etc/fail2ban/jail.d/mailhost.local",
+            "/etc/fail2ban/filter.d/mailhost.conf",
+            "/etc/fail2ban/fail2ban.d/mailhost.local",
+        ),
+    ),
     Service(
         "postfix",
         reload_paths=(
@@ -54,6 +86,10 @@ SERVICES = (
             "/etc/ssl/mail/mail.pem",
             # An smtpd keeps its connection to Dovecot's old auth process over Dovecot's reload.
             "/etc/dovecot/dovecot.conf",
+        ),
+        restart_paths=(
+            "/etc/systemd/system/postfix.service.d/mailhost.conf",
+            "/etc/systemd/system/postfix@.service.d/mailhost.conf",  # Debian 12
         ),
     ),
 )
@@ -70,6 +106,9 @@ class ServiceState(FactData):
     + active: its processes run
     + pid: of the main process, 0 when it is not running
     + action: what it needs to run the configuration on disk: "", "start", "restart" or "reload"
+    + state: what systemd says of both, e.g. "masked, inactive"
+    + since: when it came to need the action, or else into its state (epoch seconds), 0 for unknown
+    + overrides: unit files and drop-ins beside the Debian package's -> when they were made
     """
 
     unit: str
@@ -77,20 +116,32 @@ class ServiceState(FactData):
     active: bool
     pid: int
     action: str
+    state: str = ""
+    since: float = 0.0
+    overrides: Mapping[str, float] = field(default_factory=dict)
 
 
 #: What Debian 12's Postfix runs in, and whether it starts at boot only its wrapper knows.
 _INSTANCE = "postfix@-.service"
 
-_UNITS = (*(f"{service.name}.service" for service in SERVICES), _INSTANCE)
+
+def unit(name: str) -> str:
+    """Return the unit of that name: a service's, where the name is not a socket's."""
+    return name if name.endswith(".socket") else f"{name}.service"
+
+
+_UNITS = (*(unit(service.name) for service in SERVICES), _INSTANCE)
 _PROPERTIES = (
     "Id",
     "LoadState",
     "ActiveState",
     "MainPID",
     "InactiveExitTimestamp",
+    "StateChangeTimestamp",
     "UnitFileState",
 )
+#: Where the administrator's unit files and drop-ins are, see systemd.unit(5).
+_OVERRIDES = ("/etc/systemd/system", "/etc/systemd/system.control", "/run/systemd/system")
 
 # All units in one call, all files in another: a process costs more than what it reads. A rename
 # changes a file's ctime but not its mtime, and so does chmod: ctime misses no change.
@@ -100,7 +151,7 @@ echo "release $VERSION_ID"
 units=$1; shift
 systemctl show --timestamp=us+utc -p {",".join(_PROPERTIES)} $units
 ! read -r pid 2>/dev/null < /var/spool/postfix/pid/master.pid || echo "master $pid"
-find "$@" \\( -type f -o -type d \\) -printf 'file %C@ %T@ %p\\n' 2>/dev/null
+find "$@" \\( -type f -o -type d -o -lname /dev/null \\) -printf 'file %C@ %T@ %p\\n' 2>/dev/null
 true
 """
 
@@ -135,14 +186,14 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
     units, files, facts = _sorted(output)
     states = {}
     for service in SERVICES:
-        unit, pid = f"{service.name}.service", 0
-        block = units.get(unit, {"LoadState": "not-found"})
+        holder, pid = unit(service.name), 0
+        block = units.get(holder, {"LoadState": "not-found"})
         if block["LoadState"] == "not-found":
             continue
-        enabled = block["UnitFileState"] in ("enabled", "enabled-runtime", "static")
+        enabled = block["UnitFileState"]
         if service.name == "postfix":
-            unit = _INSTANCE if facts["release"] == "12" else unit
-            block, pid = units[unit], int(facts.get("master", 0))
+            holder = _INSTANCE if facts["release"] == "12" else holder
+            block, pid = units[holder], int(facts.get("master", 0))
         active = block["ActiveState"] in ("active", "reloading")
         changed = {
             "reload": _newest(files, service.reload_paths),
@@ -150,12 +201,16 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
         }
         _, loaded = files.get(f"{STAMPS}/{service.name}", (0.0, 0.0))
         started = _seconds(block["InactiveExitTimestamp"])
+        action = needed_action(active, started, loaded, changed)
         states[service.name] = ServiceState(
-            unit=unit,
-            enabled=enabled,
+            unit=holder,
+            enabled=enabled in ("enabled", "enabled-runtime", "static"),
             active=active,
-            pid=(pid or int(block["MainPID"])) if active else 0,
-            action=needed_action(active, started, loaded, changed),
+            pid=(pid or int(block.get("MainPID", 0))) if active else 0,
+            action=action,
+            state=f"{enabled}, {block['ActiveState']}",
+            since=changed.get(action) or _seconds(block["StateChangeTimestamp"]),
+            overrides=_overrides(files, unit(service.name), holder),
         )
     return states
 
@@ -169,6 +224,8 @@ def _sorted(
     facts: dict[str, str] = {}
     block: dict[str, str] = {}
     for line in output:
+        if not line:  # between two units
+            block = {}
         word, _, rest = line.partition(" ")
         key, equals, value = line.partition("=")
         if word == "file":
@@ -178,12 +235,30 @@ def _sorted(
             facts[word] = rest
         elif equals:
             block[key] = value
-            if len(block) == len(_PROPERTIES):
-                units[block["Id"]] = block
-                block = {}
+            if key == "Id":
+                units[value] = block
         elif line:
             raise FactProcessError(f"unexpected line from systemctl: {line!r}")
     return units, files, facts
+
+
+def _override_paths(*units: str) -> list[str]:
+    """Return the unit files and drop-in folders of units, a template's and a socket's service's."""
+    names = {each for unit in units for each in (unit, re.sub("@.*[.]", "@.", unit))}
+    names |= {re.sub("[.]socket$", ".service", name) for name in names}
+    files = [f"{folder}/{name}" for folder in _OVERRIDES for name in sorted(names)]
+    return [*files, *(f"{file}.d" for file in files)]
+
+
+def _overrides(files: Mapping[str, tuple[float, float]], *units: str) -> dict[str, float]:
+    """Return what is in those places -> when it was made."""
+    places = _override_paths(*units)
+    return {
+        path: modified
+        for path, (_, modified) in files.items()
+        if (path in places and not path.endswith(".d"))
+        or (path.endswith(".conf") and path.rpartition("/")[0] in places)
+    }
 
 
 def _newest(files: Mapping[str, tuple[float, float]], paths: Sequence[str]) -> float:
@@ -217,7 +292,7 @@ class Services(FactBase[dict[str, ServiceState]]):
     @override
     def command(self) -> StringCommand:
         paths = [path for each in SERVICES for path in (*each.reload_paths, *each.restart_paths)]
-        return script(_SCRIPT, " ".join(_UNITS), STAMPS, *paths)
+        return script(_SCRIPT, " ".join(_UNITS), STAMPS, *paths, *_override_paths(*_UNITS))
 
     @override
     def process(self, output: list[str]) -> dict[str, ServiceState]:

@@ -10,7 +10,12 @@ from pyinfra.api import FactBase, StringCommand
 from typing_extensions import override
 
 from facts.data import FactData
+from facts.firewall import RULES
 from facts.shell import key_values
+
+#: Who must never be banned: the last few addresses that a deploy came from.
+CONTROL_ADDRESSES = "/etc/fail2ban/mailhost.control"
+KEPT_ADDRESSES = 5
 
 
 @dataclass(frozen=True)
@@ -23,11 +28,13 @@ class SystemState(FactData):
     + clock_untried: time_daemon is systemd-timesyncd and nobody has started it since the boot
     + update_timers: apt's daily timers run, now and after a boot
     + vmail: (uid, gid) of the account that owns the mail, None where it does not exist
+    + volatile: folders of mail that are in memory, or would be once they are made
+    + control_addresses: where runs came from over SSH, this one among them, oldest first
     + uid_5000: the account or group name that has the id 5000, "" for none
     + ssh_ports: where SSH comes in: sshd's own, its socket unit's, and the one of this connection
     + nf_tables: why the kernel takes no nftables rules, "" where it does
-    + reachable: port like "443/tcp" -> process ("" unknown) of what other hosts can reach; empty
-      where our firewall decides that already
+    + reachable: port like "443/tcp" -> process ("" unknown) of what other hosts can reach; not
+      read where our firewall decides that already, and neither is nf_tables
     """
 
     release: str = ""
@@ -43,15 +50,32 @@ class SystemState(FactData):
     update_timers: bool = False
     vmail: tuple[int, int] | None = None
     vmail_folder: str = ""
+    volatile: tuple[str, ...] = field(default_factory=tuple)
     uid_5000: str = ""
     nameservers: tuple[str, ...] = field(default_factory=tuple)
     ssh_ports: tuple[int, ...] = field(default_factory=tuple)
     nf_tables: str = ""
     reachable: Mapping[str, str] = field(default_factory=dict)
+    control_addresses: tuple[str, ...] = field(default_factory=tuple)
 
 
 #: From here on the kernel picks the ports of programs that ask (net.ipv4.ip_local_port_range).
 EPHEMERAL = 32768
+
+# sudo drops SSH_CONNECTION, but a process above it has kept it.
+CONTROL = rf"""
+pid=$$ above=
+while [ "${{pid:-0}}" -gt 1 ]; do
+  above="$above /proc/$pid/environ"
+  while read -r key value; do
+    [ "$key" != PPid: ] || pid=$value
+  done < "/proc/$pid/status"
+done
+cat $above 2>/dev/null | tr '\0' '\n' | sed -n \
+  '/^SSH_CONNECTION=/ {{ h; s/.* /ssh=/p; g; s/^[^=]*=\([^ ]*\) .*/control=\1/p }}
+  s/^[0-9a-f]*[:.][0-9a-f:.]*$/control=&/p' \
+  {CONTROL_ADDRESSES} - 2>/dev/null
+"""
 
 _COMMAND = r"""
 . /etc/os-release
@@ -73,26 +97,30 @@ systemctl show --value -p ActiveState,UnitFileState apt-daily.timer apt-daily-up
   2>/dev/null | sed -n 's/^\(..*\)/timer=\1/p'
 getent passwd vmail | cut -d: -f3,4 | sed 's/^/vmail=/'
 echo "vmail_folder=$(stat -c '%U:%G:%a' /var/vmail 2>/dev/null)"
+for folder in /var/spool/postfix /var/vmail; do
+  there=$folder
+  while [ ! -d "$there/" ]; do there=${there%/*}; done
+  case $(stat -f -c %T "$there/") in tmpfs | ramfs) echo "volatile=$folder" ;; esac
+done
 { getent passwd 5000; getent group 5000; } | cut -d: -f1 | sed 's/^/uid_5000=/'
 sed -n 's/^nameserver *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf
-{
+"""
+
+# Where SSH comes in; and, where no firewall of ours decides it yet, what others can reach.
+_NETWORK = rf"""
+{{
   sshd -T | sed -n 's/^port /ssh=/p; s/^listenaddress .*:/ssh=/p'
   for unit in ssh.socket sshd.socket; do
     systemctl is-active -q $unit && systemctl show -p Listen $unit
   done | sed -n 's/^Listen=.*:\([0-9]*\) (Stream)$/ssh=\1/p'
   ss -ltnpH | sed -n 's/^[^ ]* *[^ ]* *[^ ]* *[^ ]*:\([0-9]*\) .*"\(sshd\|dropbear\)".*/ssh=\1/p'
-  process=$$ # sudo forgets the variable, the shell above it has it
-  while [ "${process:-0}" -gt 1 ]; do
-    tr '\0' '\n' < /proc/$process/environ | sed -n 's/^SSH_CONNECTION=.* /ssh=/p'
-    process=$(sed -n 's/^PPid:[^0-9]*//p' /proc/$process/status)
-  done
-} 2>/dev/null
-if ! nft list table inet mailhost >/dev/null 2>&1; then
+}} 2>/dev/null
+if [ ! -e {RULES} ]; then
   # Asks nf_tables for its generation (NFT_MSG_GETGEN); nft(8) may not be there yet, perl is.
   perl -MSocket -e 'socket(my $s, 16, SOCK_RAW, 12) or die "nf_tables=$!\n";
     send($s, pack("LSSLLCCn", 20, 0xA10, 1, 1, 0, 0, 0, 0), 0); recv($s, my $answer, 8192, 0);
     my (undef, $type, $error) = unpack("LSx10l", $answer);
-    if ($type == 2 and $! = -$error) { print "nf_tables=$!\n" }' 2>&1
+    if ($type == 2 and $! = -$error) {{ print "nf_tables=$!\n" }}' 2>&1
   ss -tulnpH | sed 's/^/socket=/'
 fi
 true
@@ -124,11 +152,13 @@ def parse_system(output: list[str]) -> SystemState:
         and not one("ConditionTimestamp"),
         update_timers=sorted(values.get("timer", ())) == ["active", "active", "enabled", "enabled"],
         vmail=(int(vmail.split(":")[0]), int(vmail.split(":")[1])) if vmail else None,
+        volatile=tuple(values.get("volatile", ())),
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),
         nameservers=tuple(values.get("nameserver", ())),
         ssh_ports=tuple(sorted({int(port) for port in values.get("ssh", ())})),
         nf_tables=one("nf_tables"),
         reachable=_reachable(values.get("socket", ())),
+        control_addresses=tuple(dict.fromkeys(values.get("control", ())))[-KEPT_ADDRESSES:],
         **fields,
     )
 
@@ -164,7 +194,7 @@ class System(FactBase[SystemState]):
 
     @override
     def command(self) -> StringCommand:
-        return StringCommand(_COMMAND)
+        return StringCommand(CONTROL + _COMMAND + _NETWORK)
 
     @override
     def process(self, output: list[str]) -> SystemState:

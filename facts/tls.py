@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
@@ -25,6 +26,8 @@ class CertificateState(FactData):
     + self_signed: it is its own issuer
     + key_matches: the key in the same file is the certificate's
     + owner, mode: of the file, e.g. "root:root" and "600"
+    + not_before: its first moment
+    + sha256: its fingerprint
     """
 
     names: tuple[str, ...]
@@ -33,10 +36,12 @@ class CertificateState(FactData):
     key_matches: bool
     owner: str
     mode: str
+    not_before: datetime | None = None
+    sha256: str = ""
 
 
 # The private key stays on the host: only its public half is compared.
-_SCRIPT = """
+SCRIPT = """
 [ -s "$1" ] || exit 0
 stat -c 'owner %U:%G %a' "$1"
 key=$(openssl pkey -in "$1" -pubout 2>/dev/null)
@@ -56,19 +61,28 @@ def parse_certificate(output: list[str]) -> CertificateState | None:
         certificate = x509.load_pem_x509_certificate("\n".join(output[start:]).encode())
     except ValueError as error:
         raise FactProcessError(f"unreadable certificate: {error}") from error
+    _, owner, mode = output[0].split()
+    return described(certificate, "key matches" in output[:start], owner, mode)
+
+
+def described(
+    certificate: x509.Certificate, key_matches: bool, owner: str = "", mode: str = ""
+) -> CertificateState:
+    """Return what a certificate says, beside what is known of its file."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         dns_names = tuple(sorted(names.get_values_for_type(x509.DNSName)))
     except x509.ExtensionNotFound:
         dns_names = ()
-    _, owner, mode = output[0].split()
     return CertificateState(
         names=dns_names,
         not_after=certificate.not_valid_after_utc.astimezone(UTC),
         self_signed=certificate.issuer == certificate.subject,
-        key_matches="key matches" in output[:start],
+        key_matches=key_matches,
         owner=owner,
         mode=mode,
+        not_before=certificate.not_valid_before_utc.astimezone(UTC),
+        sha256=certificate.fingerprint(SHA256()).hex(),
     )
 
 
@@ -87,7 +101,7 @@ class Certificate(FactBase[CertificateState | None]):
 
     @override
     def command(self, path: str = PEM) -> StringCommand:
-        return script(_SCRIPT, path)
+        return script(SCRIPT, path)
 
     @override
     def process(self, output: list[str]) -> CertificateState | None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from settings import PASSWORD_REMEDY, UNKNOWN, Settings, fqdn, local_part
+from settings import Settings
+from values import PASSWORD_REMEDY, UNKNOWN, fqdn, local_part
 
 #: RFC 2142, and the two names that a machine's own mail goes to: they always end somewhere.
 RFC_2142_NAMES = (
     *("postmaster", "abuse", "hostmaster", "webmaster", "www", "noc", "security", "info", "sales"),
     *("support", "marketing", "usenet", "news", "uucp", "ftp", "root", "mailer-daemon"),
 )
+
+#: A dot-atom (RFC 5322, section 3.2.3), less what Postfix or another host may take for a command, a
+#: file, a route or an option.
+_TARGET = re.compile(r"[a-z0-9_#&'*=?^{}~$+][a-z0-9_#&'*=?^{}~$+./|`-]*", re.ASCII)
 
 #: The sender of `make score`: it has a login while that runs, and never a mailbox.
 PROBE = "mailhost-probe"
@@ -79,16 +84,20 @@ def sender_logins(mail: Settings) -> dict[str, list[str]]:
     """Return own address -> logins that may send as it: the user, or whom an alias leads to."""
     all_aliases = aliases(mail)
 
-    def reached(address: str, path: tuple[str, ...]) -> Iterator[str]:
-        for target in all_aliases.get(address, []):
+    def reached(alias: str) -> Iterator[str]:
+        """Follow the aliases; a set of what was seen ends every loop, and no depth is too much."""
+        seen, ahead = {alias}, list(all_aliases[alias])
+        while ahead:
+            target = ahead.pop()
             if target in mail.users:
                 yield target
-            if target not in path:
-                yield from reached(target, (*path, target))
+            if target not in seen:
+                seen.add(target)
+                ahead += all_aliases.get(target, [])
 
     logins = {user: [user] for user in mail.users}
     for alias in all_aliases:
-        if users := sorted({*reached(alias, (alias,)), *logins.get(alias, [])}):
+        if users := sorted({*reached(alias), *logins.get(alias, [])}):
             logins[alias] = users
     return logins
 
@@ -141,7 +150,7 @@ def _alias_problems(mail: Settings, name: str) -> Iterator[str]:
             fqdn(domain)
         except ValueError:
             local = ""
-        if not local or re.search(r'[\s,<>"()]', local):
+        if len(local) > 64 or not _TARGET.fullmatch(local):
             yield f"{key}: {target!r} is no address; write user@domain or the name of a user"
         elif domain in mail.mail_domains and not _exists(mail, target):
             yield f"{key}: {target} is no user and no alias; add it, or correct the target"
@@ -157,18 +166,25 @@ def _exists(mail: Settings, target: str) -> bool:
 def _loops(mail: Settings) -> list[str]:
     """Report each loop once. An alias that lists its own user is a copy, not a loop."""
     loops: dict[frozenset[str], list[str]] = {}
-
-    def follow(address: str, path: list[str]) -> None:
-        if address in path:
-            loop = path[path.index(address) :]
-            if loop != [address] or address not in mail.users:
-                loops.setdefault(frozenset(loop), [*loop, address])
-            return
-        for target in mail.aliases.get(address, []):
-            follow(target, [*path, address])
-
+    ended: set[str] = set()  # leads to no loop that is not known: each alias is followed once
     for alias in mail.aliases:
-        follow(alias, [])
+        path: dict[str, Iterator[str]] = {}  # where we are, each with its targets that are left
+        ahead: str | None = alias
+        while path or ahead:
+            if ahead in path:
+                names = list(path)
+                loop = names[names.index(ahead) :]
+                if loop != [ahead] or ahead not in mail.users:
+                    loops.setdefault(frozenset(loop), [*loop, ahead])
+            elif ahead and ahead not in ended:
+                path[ahead] = iter(mail.aliases.get(ahead, []))
+            if not path:
+                break
+            here = next(reversed(path))
+            ahead = next(path[here], None)
+            if ahead is None:
+                ended.add(here)
+                del path[here]
     return [
         f"mail_aliases: {' -> '.join(loop)} is a loop; remove a step" for loop in loops.values()
     ]

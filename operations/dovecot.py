@@ -13,8 +13,10 @@ from facts.tls import PEM
 from operations import addresses
 from operations.configuration import Configuration, File, render
 from operations.system import MAIL_FOLDER
+from operations.units import drop_in
 from settings import Settings
 
+USERS = "/etc/dovecot/users"
 #: The login of `make score` (tasks/score.py), which writes it and takes it away again.
 PROBE_USERS = "/etc/dovecot/probe-users"
 #: Debian release -> the Dovecot whose configuration language it speaks (2.4 reads no 2.3 file).
@@ -44,11 +46,19 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         "dovecot",
         [
             File("/etc/dovecot/dovecot.conf", main),
-            File("/etc/dovecot/users", passwd_file, group="dovecot", mode="640", secret=True),
+            File(USERS, passwd_file, group="dovecot", mode="640", secret=True),
             # Empty: should a run of `make score` be cut off, the next deploy empties it as well.
             File(PROBE_USERS, "", group="dovecot", mode="640", secret=True),
+            drop_in("dovecot"),
         ],
         check=_CHECK,
+        probes=[
+            ("imap", "143", "starttls", PEM),
+            ("imap", "993", "tls", PEM),
+            ("pop3", "110", "starttls", PEM),
+            ("pop3", "995", "tls", PEM),
+            *(("knows", user) for user in list(mail.users)[:1]),
+        ],
     )
 
 

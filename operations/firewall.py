@@ -50,6 +50,15 @@ def rules(mail: Settings, ssh_ports: tuple[int, ...]) -> str | None:
     )
 
 
+def files(rules: str | None) -> list[File]:
+    """Return the files that keep the rules over a reboot, the rules first; none for None."""
+    if rules is None:
+        return [File(path, None) for path in (RULES, UNIT, DROP_IN)]
+    unit = render("firewall/mailhost-firewall.service.j2", rules=RULES)
+    drop_in = render("firewall/nftables.service.conf.j2", rules=RULES)
+    return [File(RULES, rules), File(UNIT, unit), File(DROP_IN, drop_in)]
+
+
 def problems(mail: Settings, machine: SystemState) -> list[str]:
     """Return why the firewall cannot be switched on, one line each with its remedy."""
     if not runs(mail):
@@ -190,12 +199,11 @@ def apply(rules: str | None) -> Generator[StringCommand | FunctionCommand, None,
         else:
             host.noop("there is no firewall of ours")
         return
-    unit = render("firewall/mailhost-firewall.service.j2", rules=RULES)
-    drop_in = render("firewall/nftables.service.conf.j2", rules=RULES)
-    if is_in_place(current, [File(RULES, rules), File(UNIT, unit), File(DROP_IN, drop_in)]):
+    wanted = files(rules)
+    if is_in_place(current, wanted):
         host.noop("the firewall's rules are in force")
         return
     digest = hashlib.sha256(rules.encode()).hexdigest()
     yield script(_TRY, str(_patience(state)), _TAKE_BACK, stdin=rules)
     yield FunctionCommand(reconnect, (), {})
-    yield script(_CONFIRM, digest, unit, drop_in)
+    yield script(_CONFIRM, digest, *(file.content or "" for file in wanted[1:]))

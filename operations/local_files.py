@@ -5,19 +5,34 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+#: More than any certificate chain; a device or a whole disk is read by mistake.
+_LARGEST = 2**20
+
 
 def read_file(path: str) -> str:
     """Return the text of a file on the control machine; ValueError where it can't be read."""
     try:
-        return Path(path).expanduser().read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        file = Path(path).expanduser()
+        if file.exists() and not file.is_file():
+            raise OSError(0, "no file")
+        if file.stat().st_size > _LARGEST:
+            raise OSError(0, "larger than 1 MiB")
+        return file.read_text()
+    except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
-        raise ValueError(f"{path} can't be read ({reason}); name a file on this machine") from None
+        if not isinstance(error, OSError | UnicodeDecodeError):
+            reason = "no such path"  # a NUL in it, a user's home that does not exist
+        raise ValueError(
+            f"{path!r} can't be read ({reason}); name a file on this machine"
+        ) from None
 
 
 def read_login(path: str) -> str:
     """Return the `user:password` of a file with that one line; ValueError where it has none."""
     lines = read_file(path).split("\n")
-    if lines[1:] not in ([], [""]) or not re.fullmatch(r"[^:\s]+:.+", lines[0]):
+    login = lines[0]
+    if lines[1:] not in ([], [""]) or not re.fullmatch(r"[^:\s]+:\S(.*\S)?", login):
         raise ValueError("is not one line user:password; write it so")
-    return lines[0]
+    if not login.isprintable():
+        raise ValueError("holds a control character; write one line user:password")
+    return login

@@ -10,9 +10,13 @@ from pyinfra.api import StringCommand, operation
 from facts.opendkim import KEYS, SigningKeys
 from facts.shell import script
 from operations.configuration import Configuration, File, render
+from operations.postfix import SENDER_LOGINS
+from operations.units import drop_in
 from settings import Settings
 
 TABLES = "/etc/opendkim/tables"
+SOCKET = "/var/spool/postfix/opendkim/opendkim.sock"
+FROM_HEADER = "/etc/opendkim/from_header.lua"
 
 
 def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
@@ -21,7 +25,7 @@ def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
 
     + nameservers: resolvers to ask; Debian's OpenDKIM does not read resolv.conf
     """
-    selector = mail.mail_dkim_selector
+    selector, strict = mail.mail_dkim_selector, mail.mail_from_header == "strict"
     key_table = "".join(
         f"{domain} {domain}:{selector}:{KEYS}/{domain}/{selector}.private\n"
         for domain in mail.mail_domains
@@ -32,17 +36,20 @@ def configuration(mail: Settings, nameservers: Sequence[str]) -> Configuration:
         hostname=mail.mail_hostname,
         tables=TABLES,
         nameservers=nameservers,
+        from_header=FROM_HEADER if strict else None,
     )
-    unit = render("opendkim/opendkim.service.conf.j2")
+    script = render("opendkim/from_header.lua.j2", sender_logins=SENDER_LOGINS)
     return Configuration(
         "opendkim",
         [
             File("/etc/opendkim.conf", main),
             File(f"{TABLES}/keys", key_table),
             File(f"{TABLES}/signing", signing_table),
-            File("/etc/systemd/system/opendkim.service.d/mailhost.conf", unit),
+            File(FROM_HEADER, script if strict else None),
+            drop_in("opendkim"),
         ],
         check=_CHECK,
+        probes=[("signs", SOCKET, domain) for domain in mail.mail_domains],
     )
 
 

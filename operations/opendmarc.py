@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from operations.configuration import Configuration, File, render
+from operations.units import drop_in
 from settings import Settings
 
 
@@ -20,14 +21,11 @@ def configuration(mail: Settings) -> Configuration:
         hostname=mail.mail_hostname,
         enforce=mail.mail_dmarc_inbound == "enforce",
     )
-    unit = render("opendmarc/opendmarc.service.conf.j2")
     return Configuration(
         "opendmarc",
-        [
-            File("/etc/opendmarc.conf", main),
-            File("/etc/systemd/system/opendmarc.service.d/mailhost.conf", unit),
-        ],
+        [File("/etc/opendmarc.conf", main), drop_in("opendmarc")],
         check=_CHECK,
+        probes=[("answers", "/var/spool/postfix/opendmarc/opendmarc.sock")],
     )
 
 

@@ -10,8 +10,8 @@ from pyinfra.api import StringCommand, operation
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
-from operations import firewall, opendmarc, postsrsd, updates
-from operations.configuration import LOCK
+from operations import fail2ban, firewall, opendmarc, postsrsd, updates
+from operations.swap import LOCK
 from operations.system import time_packages
 from settings import Settings
 
@@ -23,13 +23,14 @@ _ALWAYS = (
     "opendkim-tools",
     "openssl",
     "postfix",
+    "python3",  # asks the services after a change (probe/), counts what logins send
 )
 
 
 def wanted(mail: Settings, machine: SystemState) -> list[str]:
     """Return the Debian packages of this host, as few as do the job."""
     packages = [*_ALWAYS, *time_packages(machine)]
-    if firewall.runs(mail):
+    if firewall.runs(mail) or fail2ban.runs(mail):
         packages.append("nftables")
     if updates.runs(mail):
         packages += ["needrestart", "unattended-upgrades"]
@@ -37,6 +38,8 @@ def wanted(mail: Settings, machine: SystemState) -> list[str]:
         packages += ["dbconfig-no-thanks", "opendmarc"]  # no database for reports
     if postsrsd.runs(mail):
         packages.append("postsrsd")
+    if fail2ban.runs(mail):
+        packages += ["fail2ban", "python3-systemd"]  # it reads the journal
     if mail.mail_relayhost_credentials:
         packages.append("libsasl2-modules")  # PLAIN and LOGIN as a client
     return packages

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from facts.tls import PEM
-from operations import addresses
+from operations import addresses, limits
 from operations.configuration import Configuration, File, lookup_table, render
+from operations.dovecot import PROBE_USERS
 from operations.local_files import read_login
 from operations.system import MAIL_FOLDER
+from operations.units import drop_in
 from settings import Settings
 
 TABLES = "/etc/postfix/tables"
+#: OpenDKIM's script for From: headers (operations/opendkim.py) reads it as well.
+SENDER_LOGINS = f"{TABLES}/sender_logins"
 #: Where `make score` (tasks/score.py) sends its message: to a port of the host's loopback.
 PROBE_DOMAIN = "probe.invalid"
 SINK_PORT = 10025
 
 #: Nobody's domain (RFC 2606): forwarded mail is in it between its two passes (master.cf, forward).
 FORWARD_DOMAIN = "forward.invalid"
+
+#: Bytes that have to be free for new mail to be taken (main.cf, queue_minfree).
+QUEUE_MINFREE = 256 * 2**20
+#: Debian release -> the unit that holds the processes: 12 has a template for instances.
+UNITS = {"12": "postfix@", "13": "postfix"}
 
 #: Names of this machine at which mail may be addressed to root and to postmaster.
 _LOCAL_NAMES = ("root", "postmaster", "abuse", "mailer-daemon")
@@ -61,6 +70,12 @@ def _table(name: str, content: str | None, mode: str = "644", secret: bool = Fal
     return File(f"{TABLES}/{name}", content, mode=mode, secret=secret)
 
 
+def _pattern(network: str) -> str:
+    """Return a network as mynetworks and its like have it, see postconf(5)."""
+    address, _, length = network.partition("/")
+    return f"[{address}]/{length}" if ":" in address else network
+
+
 def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Configuration:
     """
     Return Postfix's files.
@@ -76,13 +91,16 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         primary_domain=mail.primary_domain,
         domains=mail.mail_domains,
         message_size_limit=mail.mail_message_size_limit,
+        queue_minfree=QUEUE_MINFREE,
         relayhost=relayhost(mail.mail_relayhost),
         relayhost_login=mail.mail_relayhost_credentials is not None,
         relayhost_wrapper=(mail.mail_relayhost or "").endswith(":465"),
         tables=TABLES,
+        trusted=[_pattern(network) for network in mail.mail_trusted_networks],
         forwards=forwards,
         forward_domain=FORWARD_DOMAIN,
         dmarc=mail.mail_dmarc_inbound,
+        limits=limits.runs(mail),
         probe_domain=PROBE_DOMAIN,
         sink_port=SINK_PORT,
         pem=PEM,
@@ -95,6 +113,7 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         tables=TABLES,
         ipv6=mail.mail_ipv6 is not None,
         forwards=forwards,
+        from_header=mail.mail_from_header,
     )
     headers = {"release": release, "hostname": mail.mail_hostname}
     return Configuration(
@@ -116,9 +135,22 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
             ),
             relay_login(mail),
             File("/etc/aliases", render("postfix/aliases.j2")),
+            drop_in("postfix", UNITS[release]),
         ],
         check=_CHECK,
+        probes=_probes(mail),
     )
+
+
+def _probes(mail: Settings) -> list[tuple[str, ...]]:
+    """Return what answers, see probe/."""
+    name, postmaster = mail.mail_hostname, f"postmaster@{mail.primary_domain}"
+    probes: list[tuple[str, ...]] = [("smtp", "25", name, PEM, postmaster)]
+    for port, mode in (("587", "starttls"), ("465", "tls")):
+        probes.append(("submission", port, mode, name, PEM, PROBE_USERS, postmaster))
+    if addresses.remote_targets(mail):
+        probes.append(("greets", "10026", name))
+    return probes
 
 
 # postconf warns of a parameter that no program reads, that is, of every misspelt name.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operations.addresses import remote_targets
 from operations.configuration import Configuration, File, render
+from operations.units import drop_in
 from settings import Settings
 
 
@@ -13,8 +14,9 @@ def runs(mail: Settings) -> bool:
 
 
 def configuration(mail: Settings) -> Configuration:
-    """Return PostSRSd's file."""
+    """Return PostSRSd's files."""
     if not runs(mail):
         return Configuration("postsrsd", [], runs=False)
     content = render("postsrsd/postsrsd.j2", domains=mail.mail_domains)
-    return Configuration("postsrsd", [File("/etc/default/postsrsd", content)])
+    files = [File("/etc/default/postsrsd", content), drop_in("postsrsd")]
+    return Configuration("postsrsd", files, probes=[("rewrites", "10001")])

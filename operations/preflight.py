@@ -13,7 +13,8 @@ from facts.system import SystemState
 from operations import addresses, certificates, dns, firewall, system
 from operations.inventory import parse
 from operations.local_files import read_login
-from settings import UNKNOWN, Settings
+from settings import Settings
+from values import UNKNOWN
 
 
 def checked_settings(machine: SystemState | None = None) -> Settings:
@@ -39,14 +40,30 @@ def checked_settings(machine: SystemState | None = None) -> Settings:
 def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
     """Return a host's settings and every problem of its inventory data, one line each."""
     mail, problems = parse(data)
+    if not problems and UNKNOWN in (mail.mail_hostname, *mail.mail_domains):
+        problems.append(f"mail_domains: {UNKNOWN} is nobody's (RFC 2606); write a name of your own")
     problems += _problems_between_keys(mail)
     problems += addresses.problems(mail)
     problems += certificates.problems(mail, datetime.now(UTC))
-    return mail, problems
+    return mail, [_one_line(problem) for problem in problems]
+
+
+def _one_line(problem: str) -> str:
+    """Return a problem fit for a terminal and a log, whatever the inventory's keys and values."""
+    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in problem)
+    shown = re.sub(r"\$\w+\$[^\s']{20,}", "$…", shown)  # a password hash in the wrong place
+    return shown if len(shown) <= 500 else f"{shown[:240]} … {shown[-240:]}"
 
 
 def _problems_between_keys(mail: Settings) -> list[str]:
     found = []
+    local = f"localhost.{mail.primary_domain}"  # this machine's own, as main.cf has it
+    for key, names in (
+        ("mail_hostname", [mail.mail_hostname]),
+        ("mail_domains", mail.mail_domains),
+    ):
+        if local in names:
+            found.append(f"{key}: {local} is what every machine calls itself; take another name")
     if mail.mail_hostname in mail.mail_domains and mail.mail_hostname != UNKNOWN:
         found.append(
             f"mail_hostname: {mail.mail_hostname} is a mail domain as well; give the host a name "

@@ -38,6 +38,10 @@ def problems(system: SystemState) -> list[str]:
             f"{system.memory // 2**20} MB of memory, at least 512 MB are needed; "
             "take a larger machine"
         )
+    found += [
+        f"{folder} is in memory (tmpfs), where mail is gone after a reboot; mount a disk there"
+        for folder in system.volatile
+    ]
     if system.vmail is None and system.uid_5000:
         found.append(
             f"the account vmail needs the uid and gid {VMAIL_IDS[0]}, which {system.uid_5000!r} "

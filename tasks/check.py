@@ -5,10 +5,8 @@ with MAIL_CHECK_JSON=1 in the environment the JSON goes to standard output in pl
 Changes nothing. Exit code 1 where a required check failed.
 """
 
-import json
 import os
 import sys
-from pathlib import Path
 
 from pyinfra import host, state
 from pyinfra.api import DeployError
@@ -16,23 +14,21 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.output import echo
 
 from operations.preflight import checked_settings
-from tasks.checks import hosts, run
+from tasks import hosts
+from tasks.checks import run
 from tasks.checks.report import as_html, as_json, as_table
 
-to_stdout = os.environ.get("MAIL_CHECK_JSON") == "1"
+to_stdout = hosts.json_wanted("check")
 try:
     report = run.report(checked_settings())
-    folder = Path("build/check")
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / f"{report.host}.html"
+    page = hosts.page("check", as_json(report)).with_suffix(".html")
     page.write_text(as_html(report))
-    page.with_suffix(".json").write_text(json.dumps(as_json(report), indent=2, ensure_ascii=False))
     if not to_stdout:
         colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
         echo(f"\n{as_table(report, colour)}\nThe same as a page: {page}\n", err=True)
-    hosts.ended(host.name, report)
+    hosts.ended(host.name, as_json(report), report.failure())
 except PyinfraError as error:
-    hosts.ended(host.name, str(error))
+    hosts.unseen(host.name, str(error))
 
 if hosts.all_ended([each.name for each in state.activated_hosts]):
     if to_stdout:

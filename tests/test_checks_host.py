@@ -37,8 +37,9 @@ GOOD = HealthState(
 )
 RUNS = {
     name: ServiceState(f"{name}.service", enabled=True, active=True, pid=1, action="")
-    for name in ("systemd-journald", "opendkim", "opendmarc", "dovecot", "postfix")
+    for name in ("systemd-journald", "opendkim", "opendmarc", "dovecot", "postfix", "fail2ban")
 }
+RUNS["mailhost-limits.socket"] = ServiceState("mailhost-limits.socket", True, True, 0, "")
 
 
 @pytest.mark.parametrize("release", ["12", "13"])
@@ -51,7 +52,7 @@ def test_captured_output(release: str) -> None:
     assert health.memory is not None
     assert health.memory[0] > health.memory[1] > 0
     assert health.swap == (0, 0)
-    assert list(health.disks) == ["/", "/var"]
+    assert list(health.disks) == ["/"]
     assert health.disks["/"]["size"] == 270553174016
     assert health.queue is not None
     assert health.queue["deferred"]["count"] == 0
@@ -138,7 +139,7 @@ def old(seconds: int, name: str = "deferred") -> dict[str, Any]:
         ("host.clock", "recommended", "10 s behind", {"clock": (NOW - 10, NOW - 10)}),
         ("host.clock", "recommended", "no daemon", {"clock_synchronised": False}),
         ("host.disk", "recommended", "1.0 of 21.0 GiB", disk(available=GIB)),
-        ("host.disk", "required", "0.1 of 21.0 GiB", disk(available=70 * 2**20)),
+        ("host.disk", "required", "0.2 of 21.0 GiB", disk(available=250 * 2**20)),
         ("host.disk", "recommended", "5 % of the inodes", disk(inodes_available=50)),
         ("host.memory", "recommended", "50 of 1024 MiB", {"memory": (GIB, 50 * 2**20)}),
         ("host.memory", "recommended", "0 of 1024 MiB of swap", {"swap": (GIB, 0)}),

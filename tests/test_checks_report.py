@@ -1,4 +1,4 @@
-"""tasks/checks/report.py and hosts.py: the same findings as table, JSON and page."""
+"""tasks/checks/report.py and tasks/hosts.py: the same findings as table, JSON and page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.checks import hosts
+from tasks import hosts
 from tasks.checks.finding import Finding, Severity, Status
 from tasks.checks.report import Report, as_html, as_json, as_table
 
@@ -100,13 +100,14 @@ def test_page_has_the_same_content() -> None:
 @pytest.fixture(autouse=True)
 def _no_hosts_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "_ended", {})
+    monkeypatch.setattr(hosts, "_failures", {})
 
 
 def test_only_the_last_host_speaks_for_all() -> None:
-    hosts.ended("b", REPORT)
+    hosts.ended("b", as_json(REPORT), REPORT.failure())
     assert not hosts.all_ended(["a", "b", "c"])
-    hosts.ended("a", FINE)
-    hosts.ended("c", "is no mail host yet")
+    hosts.ended("a", as_json(FINE), FINE.failure())
+    hosts.unseen("c", "is no mail host yet")
     assert hosts.all_ended(["a", "b", "c"])
     assert hosts.failures() == ["b: required checks failed: dns.spf", "c: is no mail host yet"]
     assert json.loads(hosts.everything()) == [
@@ -117,5 +118,6 @@ def test_only_the_last_host_speaks_for_all() -> None:
 
 
 def test_a_recommendation_is_no_failure_of_the_run() -> None:
-    hosts.ended("a", Report("a", REPORT.time, [WELL, POOR, *BLIND]))
+    blind = Report("a", REPORT.time, [WELL, POOR, *BLIND])
+    hosts.ended("a", as_json(blind), blind.failure())
     assert hosts.failures() == []

@@ -11,9 +11,11 @@ import tarfile
 import jinja2
 import pytest
 
-from facts.configuration import FileState, ManagedFiles, parse_file_states
+from facts.configuration import KEPT, FileState, ManagedFiles, parse_file_states
 from facts.services import Services, ServiceState
-from operations.configuration import Configuration, File, _bundle, activation, apply, render
+from operations.activation import activation
+from operations.configuration import Configuration, File, apply, render
+from operations.swap import bundle
 from tests.fake import commands
 
 FILE = File("/etc/x/users", "alice\n", group="dovecot", mode="640")
@@ -42,8 +44,8 @@ def test_an_unwanted_file_is_in_place_when_absent() -> None:
     assert not File("/x", None).is_in_place(IN_PLACE)
 
 
-def test_the_bundle_carries_owner_and_mode_and_no_absent_file() -> None:
-    data = base64.b64decode(_bundle([FILE, File("/etc/gone", None)]))
+def test_the_bundle_carries_owner_and_mode() -> None:
+    data = base64.b64decode(bundle([FILE.entry]))
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         (entry,) = archive.getmembers()
         content = archive.extractfile(entry)
@@ -79,7 +81,9 @@ def applied(state: dict[str, FileState], service: ServiceState) -> tuple[list[st
     return commands(
         apply,
         {ManagedFiles: state, Services: {"dovecot": service}},
-        configurations=[Configuration("dovecot", [FILE], "doveconf -n || fail no")],
+        configurations=[
+            Configuration("dovecot", [FILE], "doveconf -n || fail no", probes=[("pop3", "995")])
+        ],
     )
 
 
@@ -90,22 +94,43 @@ def test_nothing_to_do() -> None:
     )
 
 
-def test_a_changed_file_is_checked_before_it_is_moved() -> None:
-    (swap,), _ = applied({}, RUNS)
-    assert swap.index("base64 -d") < swap.index("doveconf -n || fail no") < swap.index("mv -f")
+def test_a_changed_file_is_checked_and_kept_before_it_is_moved() -> None:
+    (swap, _), _ = applied({}, RUNS)
+    check, keep, move = "doveconf -n || fail no", 'keep "$path"', 'swap "$path"'
+    assert swap.index("base64 -d") < swap.index(check) < swap.index(keep) < swap.index(move)
     assert swap.endswith(" mailhost /etc/x/users")
     assert "alice" not in swap
+
+
+def test_what_was_swapped_is_asked_even_where_no_service_reads_it() -> None:
+    (_, activate), _ = applied({}, RUNS)
+    assert "step=" not in activate.splitlines()[-1]
+    assert "'dovecot dovecot.service runs dovecot.service" in activate
+    assert "dovecot dovecot.service pop3 995'" in activate
+
+
+def test_a_change_that_a_cut_run_did_not_confirm_is_asked() -> None:
+    folder = FileState("-", "root", "root", "700")
+    (activate,), _ = applied({FILE.path: IN_PLACE, KEPT: folder}, RUNS)
+    assert "dovecot dovecot.service pop3 995'" in activate
 
 
 def test_a_reload_that_a_cut_run_did_not_reach_is_made_good() -> None:
     stale = ServiceState("dovecot.service", True, True, 7, "reload")
     (activate,), _ = applied({FILE.path: IN_PLACE}, stale)
-    assert activate.endswith(" mailhost /run/mailhost reload dovecot dovecot.service")
+    step = " /run/mailhost 'step=reload dovecot dovecot.service' 'back=dovecot dovecot.service "
+    assert step in activate
 
 
 def test_file_states_are_parsed_and_paths_may_have_blanks() -> None:
-    lines = ["stat root root 644 /etc/a b", "stat root root 755 /etc/folder", "abc  /etc/a b"]
-    assert parse_file_states(lines) == {
+    lines = [
+        "stat root root 644 100 200 /etc/a b",
+        "stat root root 755 300 300 /etc/folder",
+        "abc  /etc/a b",
+    ]
+    states = parse_file_states(lines)
+    assert (states["/etc/a b"].modified, states["/etc/a b"].changed) == (100, 200)
+    assert states == {
         "/etc/a b": FileState("abc", "root", "root", "644"),
         "/etc/folder": FileState("-", "root", "root", "755"),
     }
@@ -121,20 +146,22 @@ def test_header_checks_are_rules_or_comments(table: str, release: str) -> None:
 
 def test_the_scripts_are_valid_shell() -> None:
     from operations import (
-        configuration,
+        activation,
         dovecot,
+        limits,
         mailboxes,
         opendkim,
         packages,
         postfix,
+        swap,
         system,
         tls,
     )
 
     scripts = [
-        configuration._STAGE + dovecot._CHECK + opendkim._CHECK + postfix._CHECK,
-        configuration._SWAP,
-        configuration._ACTIVATE,
+        swap._STAGE + dovecot._CHECK + limits._CHECK + opendkim._CHECK + postfix._CHECK,
+        swap.PLACES + swap._KEEP + swap.PUT_BACK + swap._SWAP,
+        activation._ACTIVATE,
         mailboxes._RETIRE,
         opendkim._NEW_KEYS,
         packages._SCRIPT,

@@ -89,7 +89,7 @@ def test_rules_of_a_machine_without_ssh_and_other_ports() -> None:
 
 
 def test_switched_off() -> None:
-    mail = settings(mail_firewall=False)
+    mail = settings(mail_firewall=False).model_copy(update={"mail_ban": None})
     assert firewall.rules(mail, (22,)) is None
     machine = SystemState(release="13")
     assert "nftables" not in packages.wanted(mail, machine)
@@ -125,7 +125,7 @@ def test_what_is_not_in_place(changes: dict[str, object]) -> None:
 
 def test_captured_output() -> None:
     digest = "0" * 64
-    lines = [f"stat root root 644 {RULES}", f"{digest}  {RULES}"]
+    lines = [f"stat root root 644 1 2 {RULES}", f"{digest}  {RULES}"]
     lines += ["table", "loaded", "enabled", "unconfirmed"]
     files = {RULES: FileState(digest, "root", "root", "644")}
     assert parse_firewall(lines) == FirewallState(files, True, True, True, True)

@@ -9,7 +9,7 @@ import pytest
 from facts.services import ServiceState
 from facts.system import SystemState
 from operations import opendmarc, packages, postfix, postsrsd
-from operations.configuration import activation
+from operations.activation import activation
 from settings import Settings
 from tests.inventory import settings
 
@@ -80,7 +80,7 @@ def test_the_second_pass_finds_each_recipient_again() -> None:
 
 
 def test_our_own_senders_stay_as_they_are() -> None:
-    (file,) = postsrsd.configuration(settings(mail_aliases=REMOTE)).files
+    file, _ = postsrsd.configuration(settings(mail_aliases=REMOTE)).files
     lines = (file.content or "").splitlines()
     assert "SRS_DOMAIN=example.org" in lines
     assert "SRS_EXCLUDE_DOMAINS=second.org" in lines

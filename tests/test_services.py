@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,9 @@ def test_needed_action_of_a_service_started_at_100(
 def test_captured_output(release: str, postfix: ServiceState) -> None:
     """Of a host where opendkim.conf, dovecot.conf and main.cf were touched."""
     states = parse_services((FIXTURES / f"services-{release}.txt").read_text().splitlines())
-    assert states["postfix"] == postfix
+    assert replace(states["postfix"], state="", since=0.0) == postfix
+    assert states["postfix"].state == "enabled, active"
+    assert states["postfix"].since > 1.7e9  # when its configuration changed
     assert {name: state.action for name, state in states.items()} == {
         "systemd-journald": "",
         "opendkim": "restart",
@@ -62,6 +65,7 @@ def shown(state: str, active: str, enabled: str) -> list[str]:
         f"ActiveState={active}",
         f"UnitFileState={enabled}",
         "InactiveExitTimestamp=",
+        "StateChangeTimestamp=Wed 2026-11-25 01:00:00.500000 UTC",
         "",
     ]
 
@@ -73,5 +77,25 @@ def test_a_service_that_is_not_installed_is_left_out() -> None:
 def test_a_stopped_service_needs_a_start() -> None:
     changed = "file 1795520820.9 1795520820.9 /etc/dovecot/dovecot.conf"
     assert parse_services([*shown("loaded", "failed", "disabled"), changed]) == {
-        "dovecot": ServiceState("dovecot.service", False, False, 0, "start")
+        "dovecot": ServiceState(
+            "dovecot.service", False, False, 0, "start", "disabled, failed", 1795568400.5
+        )
+    }
+
+
+def test_what_lies_beside_a_unit_is_found_with_its_time() -> None:
+    folder = "/etc/systemd/system"
+    lines = [
+        *shown("masked", "inactive", "masked"),
+        f"file 9 7.5 {folder}/dovecot.service",
+        f"file 9 8.5 {folder}/dovecot.service.d",
+        f"file 9 9.5 {folder}/dovecot.service.d/override.conf",
+        f"file 9 9.5 {folder}/dovecot.service.d/notes.txt",
+        f"file 9 9.5 {folder}/opendkim.service.d/mailhost.conf",
+    ]
+    state = parse_services(lines)["dovecot"]
+    assert state.state == "masked, inactive"
+    assert state.overrides == {
+        f"{folder}/dovecot.service": 7.5,
+        f"{folder}/dovecot.service.d/override.conf": 9.5,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from operations.addresses import sender_logins
 from operations.local_files import read_login
 from operations.preflight import settings_and_problems, warnings
 from tests.inventory import HASH, data, settings
@@ -318,3 +319,75 @@ def test_a_removed_user_needs_no_hash() -> None:
     )
     assert mail.removed_users == {"bob@example.org": "purge"}
     assert list(mail.users) == ["alice@example.org"]
+
+
+# Once taken, and then the host, a service or DNS had to refuse it, or took it for something else.
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"mail_hostname": "unknown.invalid"}, "mail_domains: unknown.invalid is nobody's"),
+        ({"mail_hostname": f"{'a' * 60}.example.org"}, "mail_hostname: has 72 characters, Linux"),
+        (
+            {"mail_hostname": "localhost.example.org"},
+            "mail_hostname: localhost.example.org ",
+        ),
+        ({"mail_domains": ["example.org", "second.org", "forward.invalid"]}, "mail_domains.2: "),
+        (
+            {"mail_domains": ["example.org", "second.org", "1.2.3.4"]},
+            "mail_domains.2: '1.2.",
+        ),
+        ({"mail_domains": ["example.org", "second.org", "\u212a.org"]}, "mail_domains.2: "),
+        ({"mail_domains": {"example.org", "second.org"}}, "mail_domains: is a set, which has no"),
+        ({"mail_ipv4": True}, "mail_ipv4: is no text; write an address in quotes"),
+        ({"mail_ipv6": "fe80::1%eth0"}, "mail_ipv6: 'fe80::1%eth0' names an interface"),
+        ({"mail_check_resolver": "x"}, "mail_check_resolver: 'x' is no IP address; write it like"),
+        ({"mail_client_names": ["mx", "mx"]}, "mail_client_names: mx is listed twice"),
+        ({"mail_swap_size": 1000}, "mail_swap_size: 1000 bytes are too few for swap"),
+        ({"mail_open_ports": ["http"]}, "mail_open_ports.0: 'http' is no port; write one like 443"),
+        ({"mail_relayhost": "x.org:\u0662\u0665"}, "mail_relayhost: 'x.org:"),
+        ({"mail_relayhost": "999.1:25"}, "mail_relayhost: '999.1' is no IP address; write it"),
+        (
+            {"mail_aliases": {"a": ["|x@remote.test"]}},
+            "mail_aliases.a: '|x@remote.test' is no",
+        ),
+        ({"mail_aliases": {"a": [f"{'a' * 65}@remote.test"]}}, "mail_aliases.a: '"),
+        (
+            {"mail_aliases": {"a\u212a": ["alice"]}},
+            "mail_aliases.a\u212a: 'a\u212a' is no name for",
+        ),
+    ],
+)
+def test_values_that_only_looked_right(changes: dict[str, Any], line: str) -> None:
+    (problem,) = problems(**changes)
+    assert problem.startswith(line)
+
+
+def test_the_port_of_a_smarthost_has_one_form() -> None:
+    assert settings(mail_relayhost="[Smtp.Example.net]:0465").mail_relayhost == (
+        "smtp.example.net:465"
+    )
+    assert settings(mail_relayhost="[2001:DB8::25]:25").mail_relayhost == "2001:db8::25:25"
+
+
+def test_a_name_of_the_host_is_listed_once() -> None:
+    assert settings(mail_client_names=["mail", "imap"]).names == [
+        "mail.example.org",
+        "imap.example.org",
+    ]
+
+
+def test_thousands_of_aliases_in_a_row_and_across() -> None:
+    """Followed one by one they are a deep recursion, and each with three ways on 3 to the 60th."""
+    row = {f"a{at}": [f"a{at + 1}"] for at in range(3000)} | {"a3000": ["alice"]}
+    assert problems(mail_aliases=row) == []
+    across = {f"b{at}": [f"b{to}" for to in range(at + 1, at + 4)] for at in range(60)}
+    across |= {f"b{at}": ["alice"] for at in (60, 61, 62)}
+    assert sender_logins(settings(mail_aliases=across))["b0@example.org"] == ["alice@example.org"]
+    (loop,) = problems(mail_aliases={**row, "a3000": ["a0"]})
+    assert loop.endswith("a3000@example.org -> a0@example.org is a loop; remove a step")
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "x\0y", "~no-such-user/x", "."])
+def test_what_is_no_file_is_said_and_not_read(path: str) -> None:
+    with pytest.raises(ValueError, match="can't be read"):
+        read_login(path)

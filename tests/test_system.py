@@ -58,14 +58,21 @@ def test_room_for_swap_and_a_clock_that_nobody_started() -> None:
     assert (state.swap_room, state.clock_untried) == (4096000, True)
 
 
+def test_mail_in_memory_is_seen() -> None:
+    state = parse_system(["id=debian", "volatile=/var/spool/postfix", "volatile=/var/vmail"])
+    assert state.volatile == ("/var/spool/postfix", "/var/vmail")
+
+
 def test_problems_name_the_remedy() -> None:
     assert system.problems(READY) == []
     bad = replace(
         READY, release="ubuntu 24.04", memory=256 * 2**20, vmail=None, uid_5000="radicale"
     )
+    bad = replace(bad, volatile=("/var/vmail",))
     assert system.problems(bad) == [
         "Debian 12 or 13 is supported, this is ubuntu 24.04; install one of them",
         "256 MB of memory, at least 512 MB are needed; take a larger machine",
+        "/var/vmail is in memory (tmpfs), where mail is gone after a reboot; mount a disk there",
         "the account vmail needs the uid and gid 5000, which 'radicale' has; make the system "
         "account vmail with ids of your choice, then run again",
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from facts.tls import _SCRIPT, Certificate, CertificateState, parse_certificate
+from facts.tls import SCRIPT, Certificate, CertificateState, parse_certificate
 from operations import tls
 from tests.fake import commands
 
@@ -71,7 +71,7 @@ def test_the_script_makes_what_the_fact_reads_and_keeps_the_key(tmp_path: Path) 
     for _ in range(2):
         run(tls._SCRIPT, str(pem), NAMES[1], ",".join(f"DNS:{name}" for name in NAMES), "825")
         keys.append(pem.read_text().partition("-----BEGIN CERTIFICATE")[0])
-    state = parse_certificate(run(_SCRIPT, str(pem)))
+    state = parse_certificate(run(SCRIPT, str(pem)))
     assert state is not None
     assert keys[0] == keys[1]
     assert (state.names, state.self_signed, state.key_matches, state.mode) == (

@@ -81,7 +81,7 @@ class Peer:
         self.exec = target.exec
         subnet = engine.ensure().networks.list(names=[f"^{network}$"])[0]
         subnet.reload()
-        self._range = ip_network(subnet.attrs["IPAM"]["Config"][0]["Subnet"])
+        self.network = ip_network(subnet.attrs["IPAM"]["Config"][0]["Subnet"])
         self._names: dict[str, str] = {self.address: HOSTNAME}
         self._loads = 0
 
@@ -110,9 +110,17 @@ class Peer:
         self._names.pop(address, None)
         self._load_reverse_zone()
 
+    def more_addresses(self, count: int) -> list[str]:
+        """Have that many more addresses, at the far end of the network; return them."""
+        last = int(self.network.broadcast_address)
+        found = [str(ip_address(last - 1 - number)) for number in range(count)]
+        add = 'for address; do ip address replace "$address" dev eth0; done'
+        self.exec("sh", "-euc", add, "add", *(f"{each}/{self.network.prefixlen}" for each in found))
+        return found
+
     def _load_reverse_zone(self) -> None:
-        octets = max(1, self._range.prefixlen // 8)
-        labels = str(self._range.network_address).split(".")[:octets]
+        octets = max(1, self.network.prefixlen // 8)
+        labels = str(self.network.network_address).split(".")[:octets]
         records = [
             f"{ip_address(each).reverse_pointer}. IN PTR {named}."
             for each, named in self._names.items()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from facts.health import HealthState
 from facts.services import SERVICES, ServiceState
-from operations import opendmarc, postsrsd
+from operations import fail2ban, limits, opendmarc, postfix, postsrsd
 from settings import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
@@ -32,7 +32,12 @@ UNREAD = "the host did not say"
 
 def expected(mail: Settings) -> list[str]:
     """Return our services that run under these settings."""
-    optional = {"opendmarc": opendmarc.runs(mail), "postsrsd": postsrsd.runs(mail)}
+    optional = {
+        "fail2ban": fail2ban.runs(mail),
+        "opendmarc": opendmarc.runs(mail),
+        "postsrsd": postsrsd.runs(mail),
+        limits.NAME: limits.runs(mail),
+    }
     return [service.name for service in SERVICES if optional.get(service.name, True)]
 
 
@@ -120,22 +125,19 @@ def clock(health: HealthState, read: tuple[float, float]) -> Finding:
 
 def disks(health: HealthState, message_size: int) -> list[Finding]:
     """
-    host.disk: room for mail, on / and on /var where that is another file system.
+    host.disk: room for mail, on each file system that holds some or fills up otherwise.
 
-    + message_size: of the largest message; Postfix takes no mail without 1.5 times that
+    + message_size: of the largest message; see queue_minfree in postconf(5) for what it needs
     """
     id, wanted = "host.disk", "a tenth or 5 GiB free, and a tenth of the inodes"
     if not health.disks:
         return [unknown(id, "/", Severity.REQUIRED, UNREAD, wanted)]
     found = []
-    sizes = set()
+    least = max(postfix.QUEUE_MINFREE, 1.5 * message_size)
     for folder, disk in health.disks.items():
         size, free = disk["size"], disk["available"]
         inodes, free_inodes = disk["inodes"], disk["inodes_available"]
-        if (size, inodes) in sizes:
-            continue
-        sizes.add((size, inodes))
-        full = free < 1.5 * message_size or free_inodes * 100 < inodes
+        full = free < least or free_inodes * 100 < inodes
         short = (free * 10 < size and free < 5 * GIB) or free_inodes * 10 < inodes
         severity = Severity.RECOMMENDED if short and not full else Severity.REQUIRED
         share = 100 * free_inodes // inodes if inodes else 100

@@ -46,8 +46,19 @@ class Report:
     def summary(self) -> dict[str, int]:
         """Return how many checks ended how."""
         counts = {str(status): len(self.of(status)) for status in Status}
-        required = [one for one in self.of(Status.FAILED) if one.severity == Severity.REQUIRED]
-        return {"checks": len(self.findings), **counts, "failed_required": len(required)}
+        return {
+            "checks": len(self.findings),
+            **counts,
+            "failed_required": len(self._failed_required()),
+        }
+
+    def _failed_required(self) -> list[Finding]:
+        return [one for one in self.of(Status.FAILED) if one.severity == Severity.REQUIRED]
+
+    def failure(self) -> str:
+        """Return what makes the run fail, "" for nothing."""
+        ids = dict.fromkeys(finding.id for finding in self._failed_required())
+        return f"required checks failed: {', '.join(ids)}" if ids else ""
 
     def headline(self) -> str:
         """Return the summary as a sentence."""

@@ -1,0 +1,17 @@
+"""What the host acknowledged is where it belongs, whatever is killed meanwhile: a short round."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from acceptance import durability
+from acceptance.mailhost import MailHost
+
+SEED = 25
+
+
+def test_nothing_acknowledged_is_lost(changed_host: MailHost, tmp_path: Path) -> None:
+    kills, verdict = durability.prove(changed_host, tmp_path / "ledger", SEED)
+    assert kills.total() >= 10
+    assert kills["machine"] == 2
+    assert verdict.good, f"seed {SEED}: {verdict}\nlost {verdict.lost}\nwrong {verdict.wrong}"

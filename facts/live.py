@@ -1,0 +1,193 @@
+"""What a running mail host shows beside its configuration files: ports, certificates, logins."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from pyinfra.api import FactBase, StringCommand
+from pyinfra.api.exceptions import FactProcessError
+from typing_extensions import override
+
+from facts.data import FactData
+from facts.health import parse_socket
+from facts.shell import key_values, script
+from facts.tls import PEM, SCRIPT, CertificateState, described, parse_certificate
+
+#: Port -> how TLS begins there, as openssl-s_client(1) names it; "" where it does at once.
+TLS_PORTS = {25: "smtp", 110: "pop3", 143: "imap", 465: "", 587: "smtp", 993: "", 995: ""}
+
+
+@dataclass(frozen=True)
+class Listener(FactData):
+    """
+    A listening TCP socket.
+
+    + processes: that hold it, by name; none where they could not be read
+    + since: when the first of them started (epoch seconds), 0 where that could not be read
+    """
+
+    address: str
+    port: int
+    processes: tuple[str, ...]
+    since: float
+
+
+@dataclass(frozen=True)
+class LooseFolder(FactData):
+    """
+    A mail folder that others than its owner get into.
+
+    + owner: user and group, e.g. "vmail:vmail"
+    + mode: as in stat(1)
+    + changed: when it became so (epoch seconds)
+    """
+
+    path: str
+    owner: str
+    mode: str
+    changed: float
+
+
+@dataclass(frozen=True)
+class LiveState(FactData):
+    """
+    + listeners: None where they could not be read
+    + certificate: on disk
+    + served: port -> the certificate that is shown there; a port that shows none is missing
+    + logins: passwd-file -> the names in it; "" is a line that has none
+    + loose_folders: at most 20 of them
+    + superusers: accounts with the uid 0
+    """
+
+    listeners: tuple[Listener, ...] | None = None
+    certificate: CertificateState | None = None
+    served: Mapping[int, CertificateState] = field(default_factory=dict)
+    logins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    loose_folders: tuple[LooseFolder, ...] = ()
+    superusers: tuple[str, ...] = ()
+
+
+# Of a passwd-file only names leave the host, never what may be a hash. The mail folder's own
+# archive belongs to root. Certificates are read by loopback, where no firewall is in between, and
+# all at the same time: a process that hangs costs 3 seconds, not 3 for each port.
+_SCRIPT = f"""
+export LC_ALL=C
+pem=$1 folder=$2; shift 2
+certificate() {{
+  {SCRIPT}
+}}
+served() {{
+  shown=$(timeout 3 openssl s_client -connect "127.0.0.1:$1" ${{2:+-starttls "$2"}} </dev/null |
+    openssl x509 -outform DER | base64 -w 0)
+  [ -z "$shown" ] || echo "served=$1 $shown"
+}}
+{{
+  for argument; do
+    case $argument in
+    tls=*) argument=${{argument#tls=}}; served "${{argument%:*}}" "${{argument#*:}}" & ;;
+    esac
+  done
+  wait
+  (certificate "$pem") | sed 's/^/certificate=/'
+  now=$(date +%s) up=$(cut -d ' ' -f 1 /proc/uptime)
+  if sockets=$(ss -ltnpH); then
+    echo sockets=read
+    echo "$sockets" | awk -v now="$now" -v up="$up" '{{
+      started = 0
+      if (match($6, /pid=[0-9]+/)) {{
+        file = "/proc/" substr($6, RSTART + 4, RLENGTH - 4) "/stat"
+        if ((getline line < file) > 0) {{
+          sub(/.*\\) /, "", line)
+          split(line, fields, " ")
+          started = now - up + fields[20] / 100
+        }}
+        close(file)
+      }}
+      printf "listener=%.0f %s %s\\n", started, $4, $6
+    }}'
+  fi
+  for argument; do
+    case $argument in
+    logins=*)
+      file=${{argument#logins=}}
+      [ ! -f "$file" ] || sed 's/^\\([A-Za-z0-9@._+-]*\\):.*/\\1/; t; s/.*//' "$file" |
+        sed "s|^|login=$file |"
+      ;;
+    esac
+  done
+  find "$folder" -mindepth 1 -maxdepth 3 -type d \\( -perm /077 -o ! -path "$folder/.*" \\
+    \\( ! -user vmail -o ! -group vmail \\) \\) -printf 'loose=%u:%g %m %C@ %p\\n' | head -n 20
+  getent passwd | awk -F: '$3 == 0 {{ print "superuser=" $1 }}'
+}} 2>/dev/null
+true
+"""
+
+
+def parse_live(output: list[str]) -> LiveState:
+    """Parse the key=value lines of the Live fact's command."""
+    values = key_values(output)
+    try:
+        return _state(values)
+    except (ValueError, IndexError) as error:
+        raise FactProcessError(f"the live state has another form: {error}") from error
+
+
+def _state(values: Mapping[str, Sequence[str]]) -> LiveState:
+    logins: dict[str, tuple[str, ...]] = {}
+    for line in values.get("login", ()):
+        path, _, name = line.partition(" ")
+        logins[path] = (*logins.get(path, ()), name)
+    served = {}
+    for line in values.get("served", ()):
+        port, _, encoded = line.partition(" ")
+        certificate = x509.load_der_x509_certificate(b64decode(encoded))
+        served[int(port)] = described(certificate, key_matches=True)
+    listeners = tuple(_listener(line) for line in values.get("listener", ()))
+    return LiveState(
+        listeners=listeners if "sockets" in values else None,
+        certificate=parse_certificate(list(values.get("certificate", ()))),
+        served=served,
+        logins=logins,
+        loose_folders=tuple(_folder(line) for line in values.get("loose", ())),
+        superusers=tuple(values.get("superuser", ())),
+    )
+
+
+def _listener(line: str) -> Listener:
+    since, _, socket = line.partition(" ")
+    address, port, _ = parse_socket(socket)
+    names = dict.fromkeys(re.findall(r'"([^"]+)"', socket))
+    return Listener(address, port, tuple(names), float(since))
+
+
+def _folder(line: str) -> LooseFolder:
+    owner, mode, changed, path = line.split(" ", 3)
+    return LooseFolder(path, owner, mode, float(changed))
+
+
+class Live(FactBase[LiveState]):
+    """
+    Returns what the mail host shows at this moment, from ss(8), openssl-s_client(1), find(1) and
+    getent(1):
+
+    .. code:: python
+
+        LiveState(listeners=(Listener("0.0.0.0", 25, ("master",), 1795571999.5), …), …)
+    """
+
+    default = LiveState
+
+    @override
+    def command(
+        self, folder: str = "/var/vmail", passwd_files: Sequence[str] = ("/etc/dovecot/users",)
+    ) -> StringCommand:
+        tls = [f"tls={port}:{protocol}" for port, protocol in TLS_PORTS.items()]
+        return script(_SCRIPT, PEM, folder, *tls, *(f"logins={path}" for path in passwd_files))
+
+    @override
+    def process(self, output: list[str]) -> LiveState:
+        return parse_live(output)

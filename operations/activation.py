@@ -1,0 +1,164 @@
+"""
+Second half of a transaction on the host: make the services run what is on disk, ask them, and
+either confirm or go back. All in one remote command, which ends as well without its caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pyinfra.api import StringCommand
+
+from facts.services import SERVICES, STAMPS, ServiceState, unit
+from facts.shell import script
+from operations.swap import LOCK, PLACES, PUT_BACK, Entry, bundle
+
+#: The program that asks the services, on the host.
+_PROBE = Path(__file__).resolve().parent.parent / "probe"
+
+# The stamp is made before the reload: a file that changes in between is newer than the stamp.
+_ACTIVATE = (
+    f"""
+set -u
+{LOCK}
+{PLACES}
+{PUT_BACK}
+wanted=$1 stamps=$2; shift 2
+program=$(mktemp -d)
+trap 'rm -rf "$program"' EXIT
+base64 -d | tar -xzm -C "$program"
+mkdir -p "$stamps" "${{kept%/*}}"
+chmod 700 "${{kept%/*}}"
+began=$(date +%s)
+"""
+    + r"""
+journal() {
+  journalctl -q --no-pager -o cat -n 8 --since "@$began" -u "$1" | sed "s|^|  $1: |" >&2
+}
+whole() { case $1 in *.socket) echo "$1" ;; *) echo "$1.service" ;; esac }
+act() { # ACTION NAME UNIT
+  echo "$1 $3"
+  set -- "$1" "$2" "$3" "$(whole "$2")"
+  case $1 in
+  enable) systemctl unmask -q "$4"; systemctl enable -q "$4" ;;
+  disable) systemctl disable -q --now "$4" ;;
+  reload) touch "$stamps/$2"; systemctl reload "$3" ;;
+  *)
+    # The wrapper of Debian 12's Postfix has to be up as well.
+    systemctl reset-failed "$3" 2>/dev/null
+    systemctl "$1" "$4" "$3"
+    ;;
+  esac || { journal "$3"; return 1; }
+}
+probe() { # LINES
+  faulty=$(cd "$program" && printf '%s\n' "$1" | python3 -B -E -m probe) && return
+  for unit in $faulty; do journal "$unit"; done
+  return 1
+}
+forward() {
+  systemctl daemon-reload
+  for word; do
+    case $word in step=*) act ${word#step=} || return ;; esac
+  done
+  probe "$wanted"
+}
+revert() { # NAME UNIT, then ACTION PATH for what it reads
+  name=$1 unit=$2 action=; shift 2
+  while [ $# -gt 0 ]; do
+    if [ -e "$kept/present$2" ] || [ -e "$kept/absent$2" ]; then
+      [ "$action" = restart ] || action=$1
+    fi
+    shift 2
+  done
+  if [ -s "$good" ] && ! grep -q "^$name " "$good"; then
+    systemctl disable -q --now "$(whole "$name")" 2>/dev/null
+    return
+  fi
+  # A host of an older version has told what runs there by nothing else.
+  [ -s "$good" ] || systemctl is-enabled -q "$(whole "$name")" || return
+  systemctl is-enabled -q "$(whole "$name")" || act enable "$name" "$unit"
+  systemctl is-active -q "$unit" || action=start
+  [ -z "$action" ] || act "$action" "$name" "$unit"
+}
+back() {
+  put_back || { echo "$kept has the files as they were: copy them back" >&2; return 1; }
+  systemctl daemon-reload
+  for word; do
+    case $word in back=*) revert ${word#back=} ;; esac
+  done
+  probe "$(cat "$good")"
+}
+confirm() {
+  rm -rf "$kept.gone"
+  [ ! -d "$kept" ] || mv "$kept" "$kept.gone"
+  rm -rf "$kept.gone"
+}
+if forward "$@"; then
+  printf '%s\n' "$wanted" > "$good.new" && mv -f "$good.new" "$good"
+  confirm
+  exit 0
+fi
+if [ ! -d "$kept" ]; then
+  echo "No file had been replaced: there is nothing to go back to." >&2
+elif [ ! -e "$good" ]; then
+  echo "This host had no configuration of ours to go back to: the new one stays in place." >&2
+elif back "$@"; then
+  confirm
+  echo "The earlier configuration is back, and answers." >&2
+else
+  echo "The earlier configuration is back, and does not answer either: see above." >&2
+fi
+exit 1
+"""
+)
+
+
+def activate(
+    steps: Sequence[tuple[str, ...]], services: Mapping[str, ServiceState], probes: Sequence[str]
+) -> StringCommand:
+    """
+    Return the command that makes the services run what is on disk, and goes back where they fail.
+
+    + steps: (action, name, unit), see `activation`
+    + services: as they are
+    + probes: lines for the program in probe/
+    """
+    words = [f"step={' '.join(step)}" for step in steps]
+    for service in SERVICES:
+        if state := services.get(service.name):
+            reads = [*(f"restart {path}" for path in service.restart_paths)]
+            reads += [f"reload {path}" for path in service.reload_paths]
+            words.append(f"back={' '.join([service.name, state.unit, *reads])}")
+    return script(_ACTIVATE, "\n".join(probes), STAMPS, *words, stdin=bundle(_program()))
+
+
+def _program() -> list[Entry]:
+    modules = sorted(_PROBE.glob("*.py"))
+    return [(f"probe/{each.name}", each.read_text(), "root", "root", "644") for each in modules]
+
+
+def activation(
+    services: Mapping[str, ServiceState], names: Sequence[str], unwanted: Sequence[str] = ()
+) -> list[tuple[str, ...]]:
+    """
+    Return (action, name, unit) for each of the named services, in that order, that is not enabled
+    or does not run the configuration on disk, then for each that runs and should not. A service
+    that is unknown gets a start.
+    """
+    steps: list[tuple[str, ...]] = []
+    for name in names:
+        service = services.get(name, unknown(name))
+        if not service.enabled:
+            steps.append(("enable", name, service.unit))
+        if service.action:
+            steps.append((service.action, name, service.unit))
+    for name in unwanted:
+        if (left := services.get(name)) and (left.enabled or left.active):
+            steps.append(("disable", name, left.unit))
+    return steps
+
+
+def unknown(name: str) -> ServiceState:
+    """Return the state of a service that the host does not know yet."""
+    return ServiceState(unit(name), False, False, 0, "start")

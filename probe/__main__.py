@@ -1,0 +1,87 @@
+"""
+Standard input has lines SERVICE UNIT CHECK ARGUMENT…, a service's lines one after the other.
+
+Of each service, the first check that fails is told in a sentence on standard error, and its unit is
+printed; the exit code is 1 then.
+"""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from probe import mail, milters
+from probe.fault import Fault
+
+#: Seconds for a service to be ready after its reload.
+PATIENCE = 4.0
+
+
+def knows(user: str) -> None:
+    """Dovecot can read its users."""
+    found = subprocess.run(["doveadm", "auth", "lookup", user], capture_output=True, check=False)
+    if found.returncode:
+        raise Fault(f"the user {user} is not known, or the file of the users can't be read")
+
+
+def runs(unit: str) -> None:
+    """The unit is active."""
+    command = ["systemctl", "is-active", unit]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    if shown != "active":
+        raise Fault(f"{unit} is {shown or 'not there'}")
+
+
+CHECKS: dict[str, Callable[..., None]] = {
+    "answers": milters.answers,
+    "greets": mail.greets,
+    "imap": mail.imap,
+    "knows": knows,
+    "pop3": mail.pop3,
+    "rewrites": mail.rewrites,
+    "runs": runs,
+    "signs": milters.signs,
+    "smtp": mail.smtp,
+    "submission": mail.submission,
+}
+
+
+def patiently(check: Callable[..., None], *arguments: str) -> None:
+    """Run a check; again, for as long as a reload may take, while it fails."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return check(*arguments)
+        except Fault:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.25)
+
+
+def faults(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Run every service's checks; yield (unit, sentence) for each service that fails one."""
+    words = [line.split() for line in lines if line.strip()]
+    for (name, unit), checks in itertools.groupby(words, lambda line: (line[0], line[1])):
+        try:
+            for _, _, check, *arguments in checks:
+                patiently(CHECKS[check], *arguments)
+            runs(unit)  # again: one that is dying may have answered still
+        except Fault as fault:
+            yield unit, f"{name}: {fault}"
+
+
+def main() -> int:
+    """Return the exit code."""
+    code = 0
+    for unit, sentence in faults(sys.stdin):
+        print(unit)
+        print(sentence, file=sys.stderr)
+        code = 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""All drift of one host: what was seen there against what its settings want. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from facts.configuration import FileState
+from facts.firewall import FirewallState
+from facts.live import LiveState
+from facts.opendkim import KEYS
+from facts.packages import PackageStates
+from facts.services import ServiceState
+from facts.system import SystemState
+from facts.tls import PEM
+from operations import dovecot
+from operations import packages as debian
+from operations.configuration import Configuration, File
+from settings import Settings
+from tasks.drifts import files, machine, network, services
+from tasks.drifts.files import Place
+from tasks.drifts.row import Row
+
+PASSWD_FILES = (dovecot.USERS, dovecot.PROBE_USERS)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """
+    What the facts say.
+
+    + texts: of the files that `readable` names
+    """
+
+    system: SystemState
+    packages: PackageStates
+    firewall: FirewallState
+    units: Mapping[str, ServiceState]
+    states: Mapping[str, FileState]
+    live: LiveState
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+def paths(mail: Settings, configurations: Sequence[Configuration]) -> list[str]:
+    """Return every file and folder whose state is wanted."""
+    ours = [file.path for file in _files(configurations)]
+    keys = [key.path for key in dkim_keys(mail)]
+    return list(dict.fromkeys([*ours, PEM, *keys, *machine.FILES, *files.folders([*ours, PEM])]))
+
+
+def readable(configurations: Sequence[Configuration], states: Mapping[str, FileState]) -> list[str]:
+    """Return the files whose text tells what is different, and holds no secret."""
+    return files.changed(_files(configurations), states)
+
+
+def rows(
+    mail: Settings,
+    configurations: Sequence[Configuration],
+    seen: Seen,
+    now: datetime,
+    ssh: Collection[int],
+) -> list[Row]:
+    """
+    Return what drifted.
+
+    + ssh: where sshd may listen
+    """
+    ours, keys, live = _files(configurations), dkim_keys(mail), seen.live
+    logins = {path: live.logins.get(path, ()) for path in PASSWD_FILES}
+    places = [*keys, Place(PEM, "root:root", "600")]
+    drifted = [
+        *files.content(ours, seen.states, seen.texts, logins),
+        *files.owners(ours, places, seen.states),
+        *files.writers(files.folders([*(file.path for file in ours), PEM]), seen.states),
+        *files.missing(keys, seen.states),
+        *files.leftovers(paths(mail, configurations), seen.states),
+    ]
+    inactive = [
+        name
+        for name in services.wanted(configurations)
+        if name not in seen.units or not seen.units[name].active
+    ]
+    return [
+        *machine.packages(debian.wanted(mail, seen.system), seen.packages),
+        *machine.names(mail, seen.system, seen.states),
+        *machine.resources(mail, seen.system),
+        *machine.accounts(seen.system, live.superusers),
+        *machine.mail_folders(seen.system, seen.states, live.loose_folders),
+        *drifted,
+        *services.states(configurations, seen.units, {row.what for row in drifted}),
+        *services.overrides(configurations, seen.units),
+        *network.firewall(mail, seen.firewall),
+        *network.listeners(live.listeners, inactive, ssh, open_ports(mail)),
+        *network.certificates(mail, live, network.asked(live.listeners, inactive), now),
+    ]
+
+
+def _files(configurations: Sequence[Configuration]) -> list[File]:
+    return [file for each in configurations for file in each.files]
+
+
+def dkim_keys(mail: Settings) -> list[Place]:
+    """Return the DKIM keys, which the host made for itself, and their folders."""
+    owner, selector = "opendkim:opendkim", mail.mail_dkim_selector
+    found = [Place(KEYS, owner, "700")]
+    for domain in mail.mail_domains:
+        folder = f"{KEYS}/{domain}"
+        found += [Place(folder, owner, "700"), Place(f"{folder}/{selector}.private", owner, "600")]
+    return found
+
+
+def open_ports(mail: Settings) -> set[int]:
+    """Return the TCP ports that other software may listen on."""
+    ports = (port.partition("/") for port in mail.mail_open_ports or [])
+    return {int(number) for number, _, protocol in ports if protocol == "tcp"}

@@ -1,0 +1,141 @@
+"""Drift of what the host shows to the network: firewall, ports, the certificate on each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from ipaddress import ip_address
+
+from facts.firewall import RULES, FirewallState
+from facts.live import TLS_PORTS, Listener, LiveState
+from facts.tls import PEM, CertificateState
+from operations import firewall as rules
+from operations import tls
+from settings import Settings
+from tasks.checks.tls import PORTS
+from tasks.drifts.row import Row, moment
+
+#: Who holds the socket of a service, as ss(8) names it.
+_MASTERS = {"postfix": "master", "dovecot": "dovecot"}
+#: With a socket unit, systemd holds sshd's.
+_SSH = {"sshd", "systemd", "init"}
+
+
+def listeners(
+    found: Collection[Listener] | None,
+    inactive: Collection[str],
+    ssh: Collection[int],
+    known: Collection[int],
+) -> Iterator[Row]:
+    """
+    Name the TCP ports that others can reach and nobody asked for, and those that are missing.
+
+    + inactive: services that don't run: their ports are not missed
+    + ssh: ports of sshd
+    + known: ports of other software, `mail_open_ports`
+    """
+    if found is None:
+        yield Row("ports", "known ones", "ss(8) could not be run")
+        return
+    reachable = [each for each in found if not _loopback(each.address)]
+    for port in sorted({each.port for each in reachable}):
+        each = [one for one in reachable if one.port == port]
+        names = {name for one in each for name in one.processes}
+        if not _expected(port, names, ssh, known):
+            where = ", ".join(sorted({one.address for one in each}))
+            who = ", ".join(sorted(names)) or "a process"
+            since = min((one.since for one in each if one.since), default=0.0)
+            wanted = PORTS[port].service if port in PORTS else "nothing listens"
+            yield Row(f"port {port}", wanted, f"{who} on {where}", moment(since))
+    for port, service in PORTS.items():
+        if service.service not in inactive and port not in {each.port for each in reachable}:
+            yield Row(f"port {port}", service.service, "nothing listens")
+
+
+def _expected(
+    port: int, names: Collection[str], ssh: Collection[int], known: Collection[int]
+) -> bool:
+    if port in PORTS:
+        return not names or _MASTERS[PORTS[port].service] in names
+    if port in ssh and (not names or _SSH & set(names)):
+        return True
+    return port in known
+
+
+def _loopback(address: str) -> bool:
+    found = ip_address(address)
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
+
+
+def firewall(mail: Settings, found: FirewallState) -> Iterator[Row]:
+    """Judge the rules in force; what is in their files is judged as other files are."""
+    if not rules.runs(mail):
+        if found.table:
+            yield Row("firewall", "none", "rules in force")
+        return
+    wanted = f"the rules of {RULES}"
+    if found.unconfirmed:
+        yield Row("firewall", wanted, "rules that no run has confirmed")
+    elif not found.table:
+        yield Row("firewall", wanted, "no rules")
+    elif not found.loaded and RULES in found.files:
+        yield Row("firewall", wanted, "other rules")
+    if not found.enabled:
+        yield Row("firewall", "loaded at boot", "not")
+
+
+def certificates(
+    mail: Settings, live: LiveState, asked: Collection[int], now: datetime
+) -> Iterator[Row]:
+    """
+    Judge the certificate on disk, and whether each port shows it.
+
+    + asked: ports that have to show one: where the service runs and listens
+    """
+    disk, served = live.certificate, live.served
+    if mail.mail_tls.mode == "self-signed" and (
+        reason := tls.renewal_reason(disk, mail.names, now)
+    ):
+        wanted = f"self-signed, for {', '.join(mail.names)}"
+        yield Row(PEM, wanted, reason, _since(disk, now))
+    if disk is None:
+        return  # files are judged as files
+    if mail.mail_tls.mode == "files" and disk.not_after < now:
+        yield Row(PEM, "a valid certificate", _until(disk), disk.not_after)
+    mute = [port for port in asked if port not in served]
+    if mute:
+        yield Row(_ports("TLS", mute), _until(disk), "no certificate within 3 seconds")
+    others = {served[port].sha256: served[port] for port in asked if port in served}
+    for sha256, shown in others.items():
+        if sha256 != disk.sha256:
+            ports = [port for port in asked if port in served and served[port].sha256 == sha256]
+            found = f"another, for {', '.join(shown.names) or 'no name'}, {_until(shown)}"
+            yield Row(_ports("certificate", ports), f"that of {PEM}", found, shown.not_before)
+
+
+def _since(disk: CertificateState | None, now: datetime) -> datetime | None:
+    """Return when a certificate became wrong: at its end, or as it was made."""
+    if disk is None:
+        return None
+    return disk.not_after if disk.not_after < now else disk.not_before
+
+
+def _until(certificate: CertificateState) -> str:
+    return f"ends on {certificate.not_after:%Y-%m-%d}"
+
+
+def _ports(what: str, ports: Collection[int]) -> str:
+    return f"{what} on port{'s' if len(ports) > 1 else ''} {', '.join(map(str, sorted(ports)))}"
+
+
+def asked(found: Collection[Listener] | None, inactive: Collection[str]) -> list[int]:
+    """Return the ports that have to show a certificate; none of Postfix while anything is down."""
+    # Without its milter, Postfix says "later" before it gets to TLS.
+    held = {"postfix"} if inactive else set()
+    listening = {each.port for each in found or ()}
+    return [
+        port
+        for port in TLS_PORTS
+        if port in listening and PORTS[port].service not in held | set(inactive)
+    ]

@@ -1,0 +1,68 @@
+"""
+The hosts of one run of a task: all are reported, also after one of them failed.
+
+pyinfra runs a task for all hosts at the same time, and ends the run at the first exception. So only
+the host that comes last raises one, for all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+_ended: dict[str, Mapping[str, Any]] = {}
+_failures: dict[str, str] = {}
+
+
+def json_wanted(task: str) -> bool:
+    """Return whether JSON goes to standard output in place of the table: MAIL_TASK_JSON=1."""
+    return os.environ.get(f"MAIL_{task.upper()}_JSON") == "1"
+
+
+def page(task: str, entry: Mapping[str, Any]) -> Path:
+    """Write a host's report to build/TASK/HOST.json; return that path."""
+    path = Path("build") / task / f"{entry['host']}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(entry, indent=2, ensure_ascii=False))
+    return path
+
+
+def ended(name: str, entry: Mapping[str, Any], failure: str = "") -> None:
+    """
+    Note how a host ended.
+
+    + name: of the host, in the inventory
+    + entry: its report
+    + failure: what makes the run fail, "" for nothing
+    """
+    _ended[name] = entry
+    if failure:
+        _failures[name] = failure
+
+
+def unseen(name: str, error: str) -> None:
+    """Note that a host could not be looked at."""
+    ended(name, {"host": name, "error": error}, error)
+
+
+def all_ended(names: Collection[str]) -> bool:
+    """Return whether all hosts of the run have ended."""
+    return _ended.keys() >= set(names)
+
+
+def everything() -> str:
+    """Return the JSON of all hosts, in the order of their names."""
+    return json.dumps([_ended[name] for name in sorted(_ended)], indent=2, ensure_ascii=False)
+
+
+def failures() -> list[str]:
+    """Return a line for each host that failed."""
+    return [f"{name}: {failure}" for name, failure in sorted(_failures.items())]
+
+
+def any_seen_failed() -> bool:
+    """Return whether a host failed by what was found there."""
+    return any("error" not in _ended[name] for name in _failures)

@@ -1,0 +1,400 @@
+"""
+How much a login may send: a policy service for Postfix's submission smtpd (SMTPD_POLICY_README).
+
+A stolen password sends as much as it can. Each login has limits on messages and recipients, and on
+recipients it never wrote to before; a new host one on what all send to other hosts (mail_warmup).
+Over a limit the message gets 450 at DATA and is not counted; the owner is told once a day.
+
+systemd runs it when Postfix connects (mailhost-limits.socket), and it ends when nobody does: one
+process, so that memory does not grow with the sessions. Debian's Python alone, no other package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import socketserver
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, NamedTuple
+
+HOUR, DAY = 3600, 86400
+IDLE = 60  # seconds without a connection, and the process ends
+REMEMBERED = 400  # days since the last message, and a recipient is new again
+WARM = 10000  # a daily cap that stops nothing on a small host: the warm-up is over
+
+TRY_AGAIN = "450 4.3.0 the count of what this login has sent is not at hand: try again"
+
+SCHEMA = """
+PRAGMA journal_mode = WAL;
+-- A power failure may cost the last seconds' counts, never the file.
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS sent (
+    login TEXT, minute INTEGER, messages INTEGER, recipients INTEGER, remote INTEGER, new INTEGER,
+    PRIMARY KEY (login, minute)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS known (
+    login TEXT, recipient TEXT, day INTEGER, PRIMARY KEY (login, recipient)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS told (
+    login TEXT, day INTEGER, PRIMARY KEY (login, day)
+) WITHOUT ROWID;
+"""
+
+# The limits, by their names in mail_limits: what is counted, over how many seconds, in words.
+LIMITS = {
+    "messages_hour": ("messages", HOUR, "messages an hour"),
+    "messages_day": ("messages", DAY, "messages a day"),
+    "recipients_hour": ("recipients", HOUR, "recipients an hour"),
+    "recipients_day": ("recipients", DAY, "recipients a day"),
+    "new_recipients_day": ("new", DAY, "recipients a day whom it never wrote to before"),
+}
+
+
+class Amounts(NamedTuple):
+    """What a message adds to each count; `remote` and `new` are recipients on other hosts."""
+
+    messages: int
+    recipients: int
+    remote: int
+    new: int
+
+
+class Plan(NamedTuple):
+    """
+    What the deploy wrote into limits.json.
+
+    + limits: name of LIMITS -> number, 0 for none
+    + warmup: start (ISO date), first_day, double_every; None for a host that is warm
+    + domains, owner: mail to these stays here; who is told
+    """
+
+    limits: dict[str, int]
+    warmup: dict[str, Any] | None
+    domains: list[str]
+    owner: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message at DATA: who sends it, to how many, and to whom on other hosts."""
+
+    login: str
+    recipients: int
+    remote: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """
+    + limit: the one that a message is over, in words
+    + fits_at: when it would fit (epoch seconds), None for never
+    + first: the login's first one today: the owner is to be told
+    """
+
+    limit: str
+    fits_at: int | None
+    first: bool = False
+
+    @property
+    def text(self) -> str:
+        """For the person who sends it."""
+        if self.fits_at is None:
+            return f"{self.limit}: this message alone has more, send it to fewer"
+        when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.fits_at))
+        return f"{self.limit}: try again after {when}"
+
+
+def fits_at(rows: Sequence[tuple[int, int]], more: int, most: int, seconds: int) -> int | None:
+    """
+    Return when `more` fit below a limit that they are over now (epoch seconds), None for never.
+
+    + rows: (start of a minute, how many in it) of the last `seconds`, oldest first
+    """
+    over = sum(amount for _, amount in rows) + more - most
+    for minute, amount in rows:
+        over -= amount
+        if over <= 0:
+            return minute + 60 + seconds
+    return None
+
+
+def daily_cap(warmup: dict[str, Any], today: date) -> int | None:
+    """Return how many recipients on other hosts a day the warm-up allows; None when it is over."""
+    days = max(0, (today - date.fromisoformat(warmup["start"])).days)
+    cap = int(warmup["first_day"]) * 2 ** (days // int(warmup["double_every"]))
+    return cap if cap < WARM else None
+
+
+def is_remote(recipient: str, domains: Sequence[str]) -> bool:
+    """Whether mail to an address leaves this host's domains."""
+    return recipient.rpartition("@")[2] not in domains
+
+
+class Counts:
+    """What has been sent, in a file that outlives the process."""
+
+    def __init__(self, path: str, plan: Plan) -> None:
+        self.plan = plan
+        self._path = path
+        self._lock = threading.Lock()
+        self._opened: sqlite3.Connection | None = None
+        self._telling: set[str] = set()
+
+    def take(self, message: Message, now: int) -> Refusal | None:
+        """
+        Count a message that is below every limit; else return the one that it is over.
+
+        sqlite3.Error where it could not be counted, as on a full disk.
+        """
+        with self._lock:
+            try:
+                return self._take(message, now)
+            except sqlite3.Error:
+                self._opened = None  # the next message opens the file again, and looks at it
+                raise
+
+    def told(self, login: str, now: int, done: bool) -> None:
+        """Note whether the owner was told of a first refusal; else the next one is first again."""
+        with self._lock, self._db as db:
+            self._telling.discard(login)
+            if done:
+                db.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", (login, now // DAY))
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._opened is None:
+            try:
+                self._opened = _open(self._path)
+            except sqlite3.OperationalError:
+                raise  # the disk is full, say: not the file's fault
+            except sqlite3.DatabaseError as error:
+                # Nobody could send until somebody looks; the counts begin anew instead.
+                print(f"{self._path}: {error}; put aside, counting anew", file=sys.stderr)
+                os.replace(self._path, f"{self._path}.broken")
+                self._opened = _open(self._path)
+        return self._opened
+
+    def _take(self, message: Message, now: int) -> Refusal | None:
+        with self._db as db:
+            # Also the only writer, should there be two processes for a moment.
+            db.execute("BEGIN IMMEDIATE")
+            self._forget(now)
+            known = "SELECT 1 FROM known WHERE login = ? AND recipient = ?"
+            new = [
+                each
+                for each in message.remote
+                if not db.execute(known, (message.login, each)).fetchone()
+            ]
+            adding = Amounts(1, message.recipients, len(message.remote), len(new))
+            refusal = self._refusal(message.login, adding, now)
+            if refusal is None:
+                self._add(message, adding, now)
+                return None
+            told = "SELECT 1 FROM told WHERE login = ? AND day = ?"
+            first = message.login not in self._telling and not (
+                db.execute(told, (message.login, now // DAY)).fetchone()
+            )
+            if first:
+                self._telling.add(message.login)
+            return replace(refusal, first=first)
+
+    def _refusal(self, login: str, adding: Amounts, now: int) -> Refusal | None:
+        """Return the limit that takes longest to fit again."""
+        refusals = []
+        for seconds in (HOUR, DAY):
+            sent = self._sent(seconds, now, login)
+            for name, (column, window, words) in LIMITS.items():
+                most, more = self.plan.limits.get(name, 0), getattr(adding, column)
+                if window == seconds and most and getattr(sent, column) + more > most:
+                    at = fits_at(self._rows(column, seconds, now, login), more, most, seconds)
+                    refusals.append(Refusal(f"{login} may send {most} {words}", at))
+        cap = self.plan.warmup and daily_cap(self.plan.warmup, date(*time.gmtime(now)[:3]))
+        if cap and adding.remote and self._sent(DAY, now).remote + adding.remote > cap:
+            at = fits_at(self._rows("remote", DAY, now), adding.remote, cap, DAY)
+            words = "recipients on other hosts a day until other hosts know it"
+            refusals.append(Refusal(f"this host may send to {cap} {words}", at))
+        return max(refusals, key=lambda each: each.fits_at or sys.maxsize, default=None)
+
+    def _sent(self, seconds: int, now: int, login: str = "") -> Amounts:
+        """Return what a login sent in the last seconds, or all of them."""
+        columns = ", ".join(f"total({column})" for column in Amounts._fields)
+        return Amounts(*self._select(columns, seconds, now, login).fetchone())
+
+    def _rows(self, column: str, seconds: int, now: int, login: str = "") -> list[tuple[int, int]]:
+        """Return the same of one count, as (start of a minute, amount)."""
+        return self._select(f"minute, {column}", seconds, now, login).fetchall()
+
+    def _select(self, columns: str, seconds: int, now: int, login: str) -> sqlite3.Cursor:
+        whose = "login = ?" if login else "login <> ?"
+        query = f"SELECT {columns} FROM sent WHERE {whose} AND minute > ? ORDER BY minute"
+        return self._db.execute(query, (login, now - seconds - 60))
+
+    def _add(self, message: Message, adding: Amounts, now: int) -> None:
+        self._db.execute(
+            "INSERT INTO sent VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " messages = messages + excluded.messages, recipients = recipients"
+            " + excluded.recipients, remote = remote + excluded.remote, new = new + excluded.new",
+            (message.login, now - now % 60, *adding),
+        )
+        self._db.executemany(
+            "INSERT INTO known VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET day = excluded.day"
+            " WHERE day < excluded.day",
+            [(message.login, each, now // DAY) for each in message.remote],
+        )
+
+    def _forget(self, now: int) -> None:
+        """Once a day, delete what no limit asks for any more."""
+        today = now // DAY
+        (last,) = self._db.execute("PRAGMA user_version").fetchone()
+        if last < today:
+            self._db.execute("DELETE FROM sent WHERE minute < ?", (now - DAY - 60,))
+            self._db.execute("DELETE FROM told WHERE day < ?", (today,))
+            self._db.execute("DELETE FROM known WHERE day < ?", (today - REMEMBERED,))
+            self._db.execute(f"PRAGMA user_version = {today}")
+
+
+def _open(path: str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db.executescript(SCHEMA)
+    db.execute("PRAGMA quick_check(1)").fetchone()
+    return db
+
+
+def attributes(request: bytes) -> dict[str, str]:
+    """Return a request's attributes, which are one to a line."""
+    lines = request.decode(errors="replace").split("\n")
+    return dict(line.split("=", 1) for line in lines if line)
+
+
+class Session(socketserver.BaseRequestHandler):
+    """One smtpd process: its requests come in the order of its SMTP sessions."""
+
+    server: Server
+    request: socket.socket
+
+    def handle(self) -> None:
+        """Answer until smtpd closes. What fails ends the connection: smtpd says 451 by itself."""
+        instance, recipients, received = "", list[str](), b""
+        while more := self.request.recv(65536):
+            # Postfix waits for the answer to a request before it sends the next.
+            received += more
+            if not received.endswith(b"\n\n"):
+                continue
+            asked, received = attributes(received), b""
+            if asked["instance"] != instance:
+                instance, recipients = asked["instance"], []
+            if asked["protocol_state"] == "RCPT":
+                recipients.append(asked["recipient"].lower())
+                self._answer("DUNNO")
+            else:
+                self._data(asked, recipients)
+
+    def _answer(self, action: str) -> None:
+        self.request.sendall(f"action={action}\n\n".encode())
+
+    def _data(self, request: dict[str, str], recipients: list[str]) -> None:
+        counts, login, now = self.server.counts, request["sasl_username"], int(time.time())
+        # This process began after the recipients were named: who they are is lost.
+        if len(recipients) < int(request["recipient_count"]):
+            return self._answer(TRY_AGAIN)
+        remote = frozenset(each for each in recipients if is_remote(each, counts.plan.domains))
+        try:
+            refusal = counts.take(Message(login, len(recipients), remote), now)
+        except sqlite3.Error as error:
+            print(f"{login} was not counted, and has to wait: {error}", file=sys.stderr)
+            return self._answer(TRY_AGAIN)
+        if refusal is None:
+            return self._answer("DUNNO")
+        self._answer(f"450 4.7.1 {refusal.text}")
+        if refusal.first:
+            owner = counts.plan.owner
+            with self.server.telling:
+                counts.told(login, now, tell(owner, notice(owner, login, refusal, now)))
+        return None
+
+
+def notice(owner: str, login: str, refusal: Refusal, now: int) -> str:
+    """Return the mail that tells the owner, once a day."""
+    date_ = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(now))
+    return f"""\
+From: Mail host <{owner}>
+To: {owner}
+Subject: {login} has reached its sending limit
+Date: {date_}
+Auto-Submitted: auto-generated
+Content-Type: text/plain; charset=us-ascii
+
+The login {login} was refused a message:
+
+    {refusal.text}
+
+It is refused more of them until then; each is answered with 450 and none is lost, since the
+program that sends it keeps it. You are told once a day.
+
+Is it a person who sends so much? Then raise mail_limits (or wait, where it is mail_warmup) and
+deploy. If not, somebody has the password: give the login a new one with 'make password', deploy,
+and look at what it sent:
+
+    journalctl -t postfix/submissions/smtpd -t postfix/submission/smtpd -g sasl_username={login}
+"""
+
+
+def tell(owner: str, text: str) -> bool:
+    """Hand a mail to this host's own port 25; return whether it took it."""
+    import smtplib  # it needs 4 MB, and most processes never tell anybody anything
+
+    try:
+        with smtplib.SMTP("127.0.0.1", 25, "localhost", timeout=10) as client:
+            client.sendmail("", owner, text)  # from <>: nothing comes back
+    except OSError as error:  # SMTPException is one
+        print(f"the owner could not be told: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """The socket that systemd listens on; a thread for each smtpd process."""
+
+    daemon_threads = True
+    timeout = IDLE
+
+    def __init__(self, listening: socket.socket, counts: Counts) -> None:
+        super().__init__("", Session, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+        self.counts = counts
+        self.idle = False
+        self.telling = threading.Lock()
+
+    def stop(self, *_: object) -> None:
+        """End, but not between telling the owner and writing down that he was told."""
+        with self.telling:
+            os._exit(0)
+
+    def handle_timeout(self) -> None:
+        """No connection came in time: the end, unless there is one still."""
+        self.idle = threading.active_count() == 1
+
+
+def main(database: str, plan: str) -> None:
+    """Serve until nobody is connected; with --check for the database, read the plan only."""
+    with open(plan, encoding="utf-8") as file:
+        counts = Counts(database, Plan(**json.load(file)))
+    if database == "--check":
+        return
+    server = Server(socket.socket(fileno=3), counts)  # systemd's, see sd_listen_fds(3)
+    signal.signal(signal.SIGTERM, server.stop)
+    while not server.idle:
+        server.handle_request()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
