@@ -11,12 +11,14 @@ from operations import (
     addresses,
     configuration,
     dovecot,
+    firewall,
     mailboxes,
     opendkim,
     packages,
     services,
     system,
     tls,
+    updates,
 )
 from operations.preflight import checked_settings
 
@@ -34,6 +36,7 @@ system.configure(
     hostname=mail.mail_hostname,
     mailname=mail.primary_domain,
     swap_size=mail.mail_swap_size,
+    updates=updates.runs(mail),
 )
 if mail.mail_tls.mode == "self-signed":
     tls.self_signed(name="TLS: a self-signed certificate", names=mail.names)
@@ -56,4 +59,9 @@ mailboxes.retire(
     name="Mailboxes: archive or purge the mail of removed users",
     users=addresses.mailboxes(mail),
     removed=mail.removed_users,
+)
+# Last: a host that refuses the rules is a mail host all the same.
+firewall.apply(
+    name="Firewall: only what is served, kept if SSH gets through",
+    rules=firewall.rules(mail, machine.ssh_ports),
 )

@@ -273,11 +273,24 @@ class Settings(_Model):
         "and in the certificate.",
         examples=[["mx", "smtp", "pop", "imap"]],
     )
+    mail_firewall: bool = Field(
+        True,
+        description="Whether others reach nothing but mail, SSH and `mail_open_ports` (nftables, "
+        "one table of its own). New rules are taken back where SSH does not get through them.",
+        examples=[False],
+    )
     mail_open_ports: list[Annotated[str, BeforeValidator(port)]] | None = Field(
         None,
         description="What others may reach beside mail and SSH: ports, TCP unless they end in "
-        "`/udp`. `make drift` reports any other.",
+        "`/udp`. Left out, switching the firewall on is refused where it would close a port in "
+        "use. `make drift` reports any other.",
         examples=[[80, 443, "51820/udp"]],
+    )
+    mail_updates: Literal["off", "install", "reboot"] = Field(
+        "install",
+        description="Debian's security updates: `install` has them installed every day and what "
+        "runs on old ones restarted, `reboot` also reboots at 4 o'clock for a new kernel.",
+        examples=["reboot"],
     )
     mail_ban: Ban | None = Field(
         Ban(),

@@ -81,7 +81,9 @@ def start(
         labels={LABEL: "acceptance", f"{LABEL}.release": str(release), **(labels or {})},
         nano_cpus=1_000_000_000,
         mem_limit="1g",
-        cap_add=["SYS_ADMIN", "NET_ADMIN"],  # systemd; nftables, in the container's own network
+        # What root has on a VPS, for: systemd; nftables, in the container's own network;
+        # needrestart, which looks at the files of all processes.
+        cap_add=["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"],
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],
         cgroupns="private",
         tmpfs={"/run": "", "/run/lock": "", "/tmp": ""},

@@ -68,6 +68,7 @@ def _type(schema: dict[str, Any]) -> str:
     words = {
         "string": "text",
         "integer": "whole number",
+        "boolean": "True or False",
         "array": "list",
         "object": "dict",
         "null": "None",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ from pyinfra.api import FactBase, StringCommand
 from typing_extensions import override
 
 from facts.data import FactData
+from facts.firewall import RULES
 from facts.shell import key_values
 
 #: Who must never be banned: the last few addresses that a deploy came from.
@@ -24,10 +26,15 @@ class SystemState(FactData):
     + swap_room: bytes free on a file system that can hold a swap file; 0 in a container
     + time_daemon: the unit that keeps the clock right, "" where none is installed
     + clock_untried: time_daemon is systemd-timesyncd and nobody has started it since the boot
+    + update_timers: apt's daily timers run, now and after a boot
     + vmail: (uid, gid) of the account that owns the mail, None where it does not exist
     + volatile: folders of mail that are in memory, or would be once they are made
     + control_addresses: where runs came from over SSH, this one among them, oldest first
     + uid_5000: the account or group name that has the id 5000, "" for none
+    + ssh_ports: where SSH comes in: sshd's own, its socket unit's, and the one of this connection
+    + nf_tables: why the kernel takes no nftables rules, "" where it does
+    + reachable: port like "443/tcp" -> process ("" unknown) of what other hosts can reach; not
+      read where our firewall decides that already, and neither is nf_tables
     """
 
     release: str = ""
@@ -40,13 +47,20 @@ class SystemState(FactData):
     cloud_init: bool = False
     time_daemon: str = ""
     clock_untried: bool = False
+    update_timers: bool = False
     vmail: tuple[int, int] | None = None
     vmail_folder: str = ""
     volatile: tuple[str, ...] = field(default_factory=tuple)
     uid_5000: str = ""
     nameservers: tuple[str, ...] = field(default_factory=tuple)
+    ssh_ports: tuple[int, ...] = field(default_factory=tuple)
+    nf_tables: str = ""
+    reachable: Mapping[str, str] = field(default_factory=dict)
     control_addresses: tuple[str, ...] = field(default_factory=tuple)
 
+
+#: From here on the kernel picks the ports of programs that ask (net.ipv4.ip_local_port_range).
+EPHEMERAL = 32768
 
 # sudo drops SSH_CONNECTION, but a process above it has kept it.
 CONTROL = rf"""
@@ -58,7 +72,8 @@ while [ "${{pid:-0}}" -gt 1 ]; do
   done < "/proc/$pid/status"
 done
 cat $above 2>/dev/null | tr '\0' '\n' | sed -n \
-  's/^SSH_CONNECTION=\([^ ]*\) .*/control=\1/p; s/^[0-9a-f]*[:.][0-9a-f:.]*$/control=&/p' \
+  '/^SSH_CONNECTION=/ {{ h; s/.* /ssh=/p; g; s/^[^=]*=\([^ ]*\) .*/control=\1/p }}
+  s/^[0-9a-f]*[:.][0-9a-f:.]*$/control=&/p' \
   {CONTROL_ADDRESSES} - 2>/dev/null
 """
 
@@ -78,6 +93,8 @@ for daemon in chrony ntpsec openntpd systemd-timesyncd; do
   if [ -e "/lib/systemd/system/$daemon.service" ]; then echo "time_daemon=$daemon"; break; fi
 done
 systemctl show -p ActiveState,ConditionTimestamp systemd-timesyncd 2>/dev/null
+systemctl show --value -p ActiveState,UnitFileState apt-daily.timer apt-daily-upgrade.timer \
+  2>/dev/null | sed -n 's/^\(..*\)/timer=\1/p'
 getent passwd vmail | cut -d: -f3,4 | sed 's/^/vmail=/'
 echo "vmail_folder=$(stat -c '%U:%G:%a' /var/vmail 2>/dev/null)"
 for folder in /var/spool/postfix /var/vmail; do
@@ -87,6 +104,25 @@ for folder in /var/spool/postfix /var/vmail; do
 done
 { getent passwd 5000; getent group 5000; } | cut -d: -f1 | sed 's/^/uid_5000=/'
 sed -n 's/^nameserver *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf
+"""
+
+# Where SSH comes in; and, where no firewall of ours decides it yet, what others can reach.
+_NETWORK = rf"""
+{{
+  sshd -T | sed -n 's/^port /ssh=/p; s/^listenaddress .*:/ssh=/p'
+  for unit in ssh.socket sshd.socket; do
+    systemctl is-active -q $unit && systemctl show -p Listen $unit
+  done | sed -n 's/^Listen=.*:\([0-9]*\) (Stream)$/ssh=\1/p'
+  ss -ltnpH | sed -n 's/^[^ ]* *[^ ]* *[^ ]* *[^ ]*:\([0-9]*\) .*"\(sshd\|dropbear\)".*/ssh=\1/p'
+}} 2>/dev/null
+if [ ! -e {RULES} ]; then
+  # Asks nf_tables for its generation (NFT_MSG_GETGEN); nft(8) may not be there yet, perl is.
+  perl -MSocket -e 'socket(my $s, 16, SOCK_RAW, 12) or die "nf_tables=$!\n";
+    send($s, pack("LSSLLCCn", 20, 0xA10, 1, 1, 0, 0, 0, 0), 0); recv($s, my $answer, 8192, 0);
+    my (undef, $type, $error) = unpack("LSx10l", $answer);
+    if ($type == 2 and $! = -$error) {{ print "nf_tables=$!\n" }}' 2>&1
+  ss -tulnpH | sed 's/^/socket=/'
+fi
 true
 """
 
@@ -114,13 +150,35 @@ def parse_system(output: list[str]) -> SystemState:
         clock_untried=one("time_daemon") == "systemd-timesyncd"
         and one("ActiveState") == "inactive"
         and not one("ConditionTimestamp"),
+        update_timers=sorted(values.get("timer", ())) == ["active", "active", "enabled", "enabled"],
         vmail=(int(vmail.split(":")[0]), int(vmail.split(":")[1])) if vmail else None,
         volatile=tuple(values.get("volatile", ())),
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),
         nameservers=tuple(values.get("nameserver", ())),
+        ssh_ports=tuple(sorted({int(port) for port in values.get("ssh", ())})),
+        nf_tables=one("nf_tables"),
+        reachable=_reachable(values.get("socket", ())),
         control_addresses=tuple(dict.fromkeys(values.get("control", ())))[-KEPT_ADDRESSES:],
         **fields,
     )
+
+
+#: What hears UDP without serving anybody: clients of DHCP and NTP, names in the local network.
+_NOT_SERVING = {"68/udp", "123/udp", "323/udp", "546/udp", "5353/udp", "5355/udp"}
+
+
+def _reachable(sockets: Sequence[str]) -> dict[str, str]:
+    """Parse `ss -tulnp`; without the UDP sockets of programs that ask, whose ports are high."""
+    found = {}
+    for line in sockets:
+        protocol, _, _, _, local, _, *users = line.split(maxsplit=6)
+        address, _, number = local.rpartition(":")
+        port, process = f"{number}/{protocol}", (users or [""])[0].partition('"')[2].split('"')[0]
+        loopback = address.startswith("127.") or address == "[::1]"
+        asking = protocol == "udp" and process and int(number) >= EPHEMERAL
+        if not (loopback or asking or port in _NOT_SERVING):
+            found[port] = process
+    return dict(sorted(found.items(), key=lambda each: int(each[0].partition("/")[0])))
 
 
 class System(FactBase[SystemState]):
@@ -136,7 +194,7 @@ class System(FactBase[SystemState]):
 
     @override
     def command(self) -> StringCommand:
-        return StringCommand(CONTROL + _COMMAND)
+        return StringCommand(CONTROL + _COMMAND + _NETWORK)
 
     @override
     def process(self, output: list[str]) -> SystemState:

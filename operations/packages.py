@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
-from operations import fail2ban, opendmarc, postsrsd
+from operations import fail2ban, firewall, opendmarc, postsrsd, updates
 from operations.swap import LOCK
 from operations.system import time_packages
 from settings import Settings
@@ -30,12 +30,16 @@ _ALWAYS = (
 def wanted(mail: Settings, machine: SystemState) -> list[str]:
     """Return the Debian packages of this host, as few as do the job."""
     packages = [*_ALWAYS, *time_packages(machine)]
+    if firewall.runs(mail) or fail2ban.runs(mail):
+        packages.append("nftables")
+    if updates.runs(mail):
+        packages += ["needrestart", "unattended-upgrades"]
     if opendmarc.runs(mail):
         packages += ["dbconfig-no-thanks", "opendmarc"]  # no database for reports
     if postsrsd.runs(mail):
         packages.append("postsrsd")
     if fail2ban.runs(mail):
-        packages += ["fail2ban", "nftables", "python3-systemd"]  # it reads the journal
+        packages += ["fail2ban", "python3-systemd"]  # it reads the journal
     if mail.mail_relayhost_credentials:
         packages.append("libsasl2-modules")  # PLAIN and LOGIN as a client
     return packages

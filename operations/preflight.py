@@ -10,7 +10,7 @@ from pyinfra import host, logger
 from pyinfra.api import DeployError
 
 from facts.system import SystemState
-from operations import addresses, certificates, dns, system
+from operations import addresses, certificates, dns, firewall, system
 from operations.inventory import parse
 from operations.local_files import read_login
 from settings import Settings
@@ -28,6 +28,7 @@ def checked_settings(machine: SystemState | None = None) -> Settings:
     mail, problems = settings_and_problems(host.data.dict())  # type: ignore[no-untyped-call]
     if machine:
         problems += system.problems(machine)
+        problems += firewall.problems(mail, machine)
     if problems:
         lines = [f"{host.name}: {problem}" for problem in problems]
         raise DeployError("\n".join(["nothing was touched:", *lines]))

@@ -13,6 +13,7 @@ from operations import (
     postsrsd,
     system,
     tls,
+    updates,
 )
 from operations.configuration import Configuration
 from settings import Settings
@@ -31,4 +32,5 @@ def configurations(mail: Settings, machine: SystemState) -> list[Configuration]:
         dovecot.configuration(machine.release, mail, vmail),
         postfix.configuration(machine.release, mail, vmail),
         fail2ban.configuration(mail, machine),
+        updates.configuration(mail),
     ]

@@ -85,6 +85,11 @@ getent passwd vmail > /dev/null || useradd --uid "$2" --gid vmail \
 install -d -o vmail -g vmail -m 700 "$1"
 """
 
+_TIMERS = """
+set -- apt-daily.timer apt-daily-upgrade.timer
+systemctl unmask -q "$@" && systemctl enable -q --now "$@"
+"""
+
 # Made aside and renamed, so that a run that is cut off leaves no half a swap file in use.
 _SWAP = """
 set -eu
@@ -96,7 +101,7 @@ grep -qs '^/swapfile ' /etc/fstab || echo '/swapfile none swap sw 0 0' >> /etc/f
 
 
 def steps(
-    system: SystemState, hostname: str, mailname: str, swap_size: int
+    system: SystemState, hostname: str, mailname: str, swap_size: int, updates: bool
 ) -> Sequence[StringCommand]:
     """Return the commands that bring the machine from `system` to the wanted state."""
     commands = []
@@ -106,6 +111,8 @@ def steps(
         commands.append(script(_VMAIL, MAIL_FOLDER, *(str(number) for number in VMAIL_IDS)))
     if system.clock_untried or not system.time_daemon:  # the packages brought one by now
         commands.append(StringCommand("systemctl start", DEFAULT_TIME_DAEMON))
+    if updates and not system.update_timers:
+        commands.append(script(_TIMERS))
     if swap_size and not system.swap and system.swap_room >= 2 * swap_size:
         commands.append(script(_SWAP, str(swap_size)))
     return commands
@@ -113,7 +120,7 @@ def steps(
 
 @operation()
 def configure(
-    system: SystemState, hostname: str, mailname: str, swap_size: int = 0
+    system: SystemState, hostname: str, mailname: str, swap_size: int = 0, updates: bool = False
 ) -> Generator[StringCommand, None, None]:
     """
     Set the machine's names and clock, make swap and the account that owns the mail.
@@ -124,8 +131,9 @@ def configure(
     + swap_size: bytes of the swap file that is made where there is no swap; 0 makes none.
       None is made either in a container (it has its host's), on a file system that cannot hold
       one, or where it would take more than half of the free space.
+    + updates: Debian's daily timers of apt run
     """
-    commands = steps(system, hostname, mailname, swap_size)
+    commands = steps(system, hostname, mailname, swap_size, updates)
     if not commands:
         host.noop("the machine is as wanted")
     yield from commands

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facts.system import SystemState
-from operations import dns, packages, record_lists, services, zones
+from operations import dns, firewall, packages, record_lists, services, zones
 from operations.preflight import warnings
 from settings import Settings
 
@@ -24,6 +24,7 @@ def plan(mail: Settings) -> dict[str, str]:
         for file in configuration.files
         if file.content is not None
     }
+    files["firewall"] = firewall.rules(mail, (22,)) or ""
     for release in RELEASES:
         files[f"{release}:packages"] = "\n".join(packages.wanted(mail, machine(release)))
     keys = dict.fromkeys(mail.mail_domains, "MIIBIjANBgkqhkiG9w0BAQEF")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from facts.configuration import FileState
+from facts.firewall import RULES, FirewallState
 from facts.live import TLS_PORTS, Listener, LiveState, LooseFolder, parse_live
 from facts.packages import PackageStates, parse_package_states
 from facts.services import SERVICES, ServiceState
@@ -34,8 +35,11 @@ SYSTEM = replace(
     swap=2**30,
     vmail=(5000, 5000),
     vmail_folder="vmail:vmail:700",
+    update_timers=True,
 )
 CONFIGURATIONS = services.configurations(MAIL, SYSTEM)
+RULES_FILE = {RULES: FileState("0", "root", "root", "644")}
+FIREWALL = FirewallState(table=True, loaded=True, enabled=True)
 CERTIFICATE = CertificateState(
     names=("mail.example.org",),
     not_after=NOW + timedelta(days=400),
@@ -81,6 +85,7 @@ def deployed() -> Seen:
             for each in SERVICES
             if each.name in runs
         },
+        firewall=FIREWALL,
         states=states,
         live=LiveState(
             listeners=(*LISTENERS, *LOCAL, SSH),
@@ -286,6 +291,27 @@ def test_ports_of_a_stopped_service_are_not_missed() -> None:
     assert [(row.what, row.found) for row in drift(seen)] == [("dovecot", "inactive")]
 
 
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        ({}, []),
+        ({"table": False, "loaded": False}, ["no rules"]),
+        ({"loaded": False, "files": RULES_FILE}, ["other rules"]),
+        ({"unconfirmed": True}, ["rules that no run has confirmed"]),
+        ({"enabled": False}, ["not"]),
+    ],
+)
+def test_the_firewall(found: dict[str, Any], shown: list[str]) -> None:
+    seen = replace(deployed(), firewall=replace(FIREWALL, **found))
+    assert [row.found for row in drift(seen) if row.what == "firewall"] == shown
+
+
+def test_a_firewall_that_is_switched_off() -> None:
+    off = {"mail_firewall": False}
+    assert [row.found for row in drift(deployed(), **off)] == ["rules in force"]
+    assert drift(replace(deployed(), firewall=FirewallState()), **off) == []
+
+
 def test_certificates() -> None:
     swapped = with_live(served={**dict.fromkeys(TLS_PORTS, CERTIFICATE), 993: OTHER, 995: OTHER})
     assert drift(swapped) == [
@@ -312,7 +338,7 @@ def test_certificates() -> None:
 def test_the_machine() -> None:
     seen = deployed()
     system = replace(SYSTEM, hostname="vps", mailname="", vmail_folder="root:root:755")
-    system = replace(system, clock_untried=True, swap=0, swap_room=2**40)
+    system = replace(system, clock_untried=True, update_timers=False, swap=0, swap_room=2**40)
     live = replace(
         seen.live,
         superusers=("root", "toor"),
@@ -328,6 +354,7 @@ def test_the_machine() -> None:
         ("/var/vmail/example.org/bob", "vmail:vmail 755"),
         ("systemd-timesyncd", "never started since the boot"),
         ("swap", "none"),
+        ("apt-daily timers", "not, or not both"),
         ("account toor", "uid 0"),
         ("package opendkim", "not installed"),
         ("package postfix", "held"),

@@ -56,7 +56,9 @@ WHOLE: dict[str, Any] = data(
     mail_message_size_limit=52428800,
     mail_relayhost="smtp.example.net:587",
     mail_client_names=["mx", "imap"],
+    mail_firewall=True,
     mail_open_ports=[80, "443/tcp"],
+    mail_updates="reboot",
     mail_swap_size=2**30,
 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from facts.configuration import FileState
+from facts.firewall import FirewallState
 from facts.live import LiveState
 from facts.opendkim import KEYS
 from facts.packages import PackageStates
@@ -34,6 +35,7 @@ class Seen:
 
     system: SystemState
     packages: PackageStates
+    firewall: FirewallState
     units: Mapping[str, ServiceState]
     states: Mapping[str, FileState]
     live: LiveState
@@ -88,6 +90,7 @@ def rows(
         *drifted,
         *services.states(configurations, seen.units, {row.what for row in drifted}),
         *services.overrides(configurations, seen.units),
+        *network.firewall(mail, seen.firewall),
         *network.listeners(live.listeners, inactive, ssh, open_ports(mail)),
         *network.certificates(mail, live, network.asked(live.listeners, inactive), now),
     ]

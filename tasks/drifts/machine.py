@@ -8,6 +8,7 @@ from facts.configuration import FileState
 from facts.live import LooseFolder
 from facts.packages import PackageStates
 from facts.system import SystemState
+from operations import updates
 from operations.system import DEFAULT_TIME_DAEMON, MAIL_FOLDER
 from settings import Settings
 from tasks.drifts.row import Row, moment
@@ -32,6 +33,8 @@ def resources(mail: Settings, machine: SystemState) -> Iterator[Row]:
     """Judge what the deploy makes where it is missing: swap, the clock's daemon."""
     if mail.mail_swap_size and not machine.swap and machine.swap_room >= 2 * mail.mail_swap_size:
         yield Row("swap", f"{mail.mail_swap_size} bytes", "none")
+    if updates.runs(mail) and not machine.update_timers:
+        yield Row("apt-daily timers", "enabled and active", "not, or not both")
     if machine.clock_untried:
         yield Row(DEFAULT_TIME_DAEMON, "running", "never started since the boot")
 

@@ -1,4 +1,4 @@
-"""Drift of what the host shows to the network: listening ports, and the certificate on each."""
+"""Drift of what the host shows to the network: firewall, ports, the certificate on each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from ipaddress import ip_address
 
+from facts.firewall import RULES, FirewallState
 from facts.live import TLS_PORTS, Listener, LiveState
 from facts.tls import PEM, CertificateState
+from operations import firewall as rules
 from operations import tls
 from settings import Settings
 from tasks.checks.tls import PORTS
@@ -64,6 +66,23 @@ def _loopback(address: str) -> bool:
     found = ip_address(address)
     mapped = getattr(found, "ipv4_mapped", None)
     return (mapped or found).is_loopback
+
+
+def firewall(mail: Settings, found: FirewallState) -> Iterator[Row]:
+    """Judge the rules in force; what is in their files is judged as other files are."""
+    if not rules.runs(mail):
+        if found.table:
+            yield Row("firewall", "none", "rules in force")
+        return
+    wanted = f"the rules of {RULES}"
+    if found.unconfirmed:
+        yield Row("firewall", wanted, "rules that no run has confirmed")
+    elif not found.table:
+        yield Row("firewall", wanted, "no rules")
+    elif not found.loaded and RULES in found.files:
+        yield Row("firewall", wanted, "other rules")
+    if not found.enabled:
+        yield Row("firewall", "loaded at boot", "not")
 
 
 def certificates(

@@ -1,4 +1,4 @@
-"""The drift of the current host, from five facts, and a sixth where a file changed."""
+"""The drift of the current host, from six facts, and a seventh where a file changed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pyinfra import host
 from pyinfra.api import DeployError
 
 from facts.configuration import FileContents, ManagedFiles
+from facts.firewall import Firewall
 from facts.live import Live
 from facts.packages import Packages
 from facts.services import Services
 from facts.system import System
-from operations import packages, services
+from operations import firewall, packages, services
+from operations.configuration import Configuration
 from operations.preflight import checked_settings
 from operations.system import MAIL_FOLDER
 from tasks.drifts import judge
@@ -29,7 +31,8 @@ def report() -> Report:
     now = datetime.now(UTC)
     system = host.get_fact(System)
     mail = checked_settings(system)
-    configurations = services.configurations(mail, system)
+    rules = firewall.files(firewall.rules(mail, system.ssh_ports))
+    configurations = [*services.configurations(mail, system), Configuration(None, rules)]
     units = host.get_fact(Services)
     if "postfix" not in units:
         raise DeployError("is no mail host yet: run deploy.py (`make deploy`) first")
@@ -40,6 +43,7 @@ def report() -> Report:
         system=system,
         packages=host.get_fact(Packages, packages=packages.wanted(mail, system)),
         units=units,
+        firewall=host.get_fact(Firewall),
         states=states,
         live=host.get_fact(Live, folder=MAIL_FOLDER, passwd_files=judge.PASSWD_FILES),
         texts=texts,

@@ -1,0 +1,87 @@
+"""The firewall's table: whether the kernel has what the files say, and starts with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pyinfra.api import FactBase, StringCommand
+from typing_extensions import override
+
+from facts.configuration import FileState, parse_file_states
+from facts.data import FactData
+from facts.shell import script
+
+RULES = "/etc/nftables-mailhost.nft"
+UNIT = "/etc/systemd/system/mailhost-firewall.service"
+#: Debian's own unit for nftables loads our rules after its own.
+DROP_IN = "/etc/systemd/system/nftables.service.d/mailhost.conf"
+#: The table as it was, for as long as new rules wait to be confirmed (operations/firewall.py).
+EARLIER = "/run/mailhost/firewall.earlier"
+
+
+@dataclass(frozen=True)
+class FirewallState(FactData):
+    """
+    + files: of the rules and of the units that load them, those that exist
+    + table: the kernel has a table of ours
+    + loaded: it is what the file says, as nft(8) writes it
+    + enabled: it is loaded at boot, and its unit knows that it is loaded now
+    + unconfirmed: rules are in force that a run did not confirm; the host takes them back
+    """
+
+    files: Mapping[str, FileState] = field(default_factory=dict)
+    table: bool = False
+    loaded: bool = False
+    enabled: bool = False
+    unconfirmed: bool = False
+
+
+# What the file says is loaded in an empty network namespace of its own, so that nft(8) itself
+# brings both into the same form. -s, -t: without counters and without the addresses that come by.
+_SCRIPT = f"""
+for path in {RULES} {UNIT} {DROP_IN}; do
+  [ ! -f $path ] || {{ stat -c 'stat %U %G %a %Y %Z %n' $path; sha256sum $path; }}
+done
+list='nft -s -t list table inet mailhost'
+if table=$($list 2>/dev/null); then
+  echo table
+  wanted=$(unshare -n sh -c "nft -f {RULES} && $list" 2>/dev/null)
+  [ "$table" != "$wanted" ] || echo loaded
+fi
+unit=mailhost-firewall.service
+! systemctl is-enabled -q $unit 2>/dev/null || ! systemctl is-active -q $unit || echo enabled
+[ ! -e {EARLIER} ] || echo unconfirmed
+"""
+
+
+def parse_firewall(output: list[str]) -> FirewallState:
+    """Parse what the Firewall fact's script prints."""
+    words = {"table", "loaded", "enabled", "unconfirmed"}
+    return FirewallState(
+        files=parse_file_states([line for line in output if line not in words]),
+        table="table" in output,
+        loaded="loaded" in output,
+        enabled="enabled" in output,
+        unconfirmed="unconfirmed" in output,
+    )
+
+
+class Firewall(FactBase[FirewallState]):
+    """
+    Returns what there is of the firewall, from nft(8) and systemctl(1):
+
+    .. code:: python
+
+        FirewallState(files={"/etc/nftables-mailhost.nft": …}, table=True, loaded=True, …)
+    """
+
+    default = FirewallState
+
+    @override
+    def command(self) -> StringCommand:
+        return script(_SCRIPT)
+
+    @override
+    def process(self, output: list[str]) -> FirewallState:
+        return parse_firewall(output)
