@@ -50,6 +50,8 @@ PARTS = {
     "deploys": ("deploy", "drift", "interruption"),
     "settings": ("users", "score", "inbound", "relayhost", "import"),
     "faults": ("durability", "disk_full", "reboot", "transaction"),
+    "attacks": ("abuse", "firewall", "floods", "from_header", "limits", "load"),
+    "looks": ("drift_report", "round_trips", "sandbox", "secrets", "updates"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 
