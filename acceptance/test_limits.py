@@ -11,7 +11,7 @@ from email.policy import SMTP
 import pytest
 
 from acceptance.mailhost import MailHost, message
-from acceptance.signatures import unique
+from acceptance.signatures import signatures, unique
 from acceptance.test_from_header import submit
 
 ALICE, BOB, CAROL = "alice@example.test", "bob@example.test", "carol@second.test"
@@ -129,8 +129,12 @@ def test_without_the_count_mail_waits(limited: MailHost) -> None:
     assert refusal(host, CAROL, BOB) == ""
 
 
-def test_from_is_anybody_where_nobody_looks(limited: MailHost) -> None:
+def test_from_is_anybody_where_nobody_looks_but_only_ours_is_signed(limited: MailHost) -> None:
     assert submit(limited, b"From: bob@example.test")[0] == 250
+    subject = unique("foreign From")
+    head = f"From: stranger@world.test\r\nSubject: {subject}".encode()
+    assert submit(limited, head, user=CAROL, sender=CAROL)[0] == 250
+    assert signatures(limited.wait_for("bob", subject)) == []
 
 
 def test_nobody_else_reads_whom_they_write_to(limited: MailHost) -> None:
