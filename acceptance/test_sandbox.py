@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from uuid import uuid4
 
-from acceptance.mailhost import MailHost
+from acceptance.mailhost import MailHost, message
 
 UNITS = {
     12: ("postfix@-", "dovecot", "opendkim", "opendmarc", "postsrsd", "mailhost-limits"),
@@ -102,6 +102,8 @@ SEES = {
 
 def test_an_intruder_finds_nothing(host: MailHost) -> None:
     token = f"intruder-{uuid4().hex}"
+    host.send(message(token, "alice@example.test", "bob@example.test"))
+    host.wait_for("bob", token)  # there is mail to look at
     said = host.run(
         *("sh", "-euc", SEND_IN, "send-in", token, *UNITS[host.release]), input=INTRUDER
     )

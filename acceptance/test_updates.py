@@ -34,12 +34,12 @@ CONFIGURATION = (
     "-exec sha256sum {} + | sort -k2"
 )
 
-# Processes that still run from files which are gone. needrestart leaves systemd-logind to a reboot:
-# its sessions would end.
+# Processes that still run from files which are gone. needrestart leaves two to a reboot: logind,
+# whose sessions would end, and what waits for shutdowns on behalf of the updates themselves.
 OUTDATED = (
     "grep -lE '(libssl|libcrypto|opendkim).*\\(deleted\\)' /proc/[0-9]*/maps 2>/dev/null"
     " | xargs -r -n1 dirname | while read -r process; do cat $process/comm; done"
-    " | grep -vx systemd-logind | cat"
+    " | grep -vxE 'systemd-logind|unattended-upgr' | cat"
 )
 
 

@@ -55,8 +55,9 @@ class Crowd:
         self.tls = ssl.create_default_context()
         self.tls.check_hostname = False
         self.tls.verify_mode = ssl.CERT_NONE
-        # Nobody goes on before all of them are there.
+        # Nobody goes on before all of them are there, or leaves before all of them are through.
         self.start = threading.Barrier(sum(sessions.values()), timeout=TIMEOUT)
+        self.end = threading.Barrier(sum(sessions.values()), timeout=TIMEOUT)
 
     def run(self) -> dict[str, object]:
         """Return what was done, and each error."""
@@ -77,13 +78,15 @@ class Crowd:
         except Exception as error:
             self.errors.append(f"{kind}: {error!r}")
             self.start.abort()
+            self.end.abort()
 
     def rounds(self) -> Iterator[int]:
-        """Go on as often as was asked for, and until the time is over."""
+        """Go on as often as was asked for, until the time is over, and the others are through."""
         until, made = time.monotonic() + self.seconds, 0
         while made < self.messages or time.monotonic() < until:
             yield made
             made += 1
+        self.end.wait()
 
     def imap(self, number: int) -> None:
         """Look at the inbox again and again, as a mail program does that stays open."""
