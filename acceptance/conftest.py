@@ -1,11 +1,10 @@
 """
-The targets of the acceptance suite: a bare Debian of each release, deployed by pyinfra's CLI.
+The targets of the acceptance suite: a Debian of each release, deployed by pyinfra's CLI.
 
-They are reached over SSH with a sudo user, as in production; the one of Debian 13 that is deployed
-from bare over `docker exec`. Each target has a network of its own with a peer in it: the rest of
-the world (BIND 9, an outside mail server, command-line clients). With pytest-xdist a release's
-tests come in several parts, each with a target of its own: one is deployed from bare, the others
-go on from a snapshot of it.
+They are reached over SSH with a sudo user, as in production, and have the packages already;
+test_deploy.py has a bare one, on Debian 13 over `docker exec`. Each target has a network of its own
+with a peer in it: the rest of the world (BIND 9, an outside mail server, command-line clients).
+With pytest-xdist a release's tests come in several parts, each with a target of its own.
 
 `--release 13` runs one release; `--keep` leaves the target up, and the next run deploys it again
 instead of starting from nothing, so that tests can be run one by one.
@@ -14,9 +13,8 @@ instead of starting from nothing, so that tests can be run one by one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from acceptance import engine, memory, peer, snapshots, targets
+from acceptance import engine, memory, peer, prepared, targets
 from acceptance.mailhost import (
     DOMAINS,
     HOSTNAME,
@@ -114,6 +112,7 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
         # Short, so that test_abuse.py sees an end of it.
         "mail_ban": {"failures": 5, "seconds": 10},
         "mail_users": {user: {"password_hash": digest} for user, digest in HASHES.items()},
+        "mail_updates": "off",  # nothing is to happen by itself; test_updates.py switches it on
         "mail_aliases": {
             "root": ["alice"],
             "sales": ["alice", "bob"],
@@ -123,6 +122,22 @@ def inventory_data(target: targets.Target) -> dict[str, object]:
         # The suite sends more than a person; test_limits.py has limits of its own.
         "mail_limits": dict.fromkeys(Limits.model_fields, 100000),
     }
+
+
+def start_target(
+    name: str, release: int, world: peer.Peer, key: Path, image: str | None = None
+) -> targets.Target:
+    """Start a target in its peer's network; without an `image`, a bare one."""
+    return targets.start(
+        name,
+        release,
+        ports=dict.fromkeys(PORTS),
+        network=world.network_name,
+        hostname=HOSTNAME,
+        dns=[world.address],
+        authorized_key=key.with_suffix(".pub").read_text(),
+        image=image,
+    )
 
 
 def write_inventory(target: targets.Target, key: Path, by_docker: bool = False) -> Path:
@@ -145,35 +160,17 @@ def target_name(release: int, worker_id: str, request: pytest.FixtureRequest) ->
 
 @pytest.fixture(scope="session")
 def host(
-    release: int, target_name: str, ssh_key: Path, worker_id: str, request: pytest.FixtureRequest
+    release: int, target_name: str, ssh_key: Path, request: pytest.FixtureRequest
 ) -> Iterator[MailHost]:
     """A deployed mail host and its peer, whose BIND serves the records that the package wrote."""
     keep = request.config.getoption("keep")
     left = targets.find(f"{target_name}-peer") if keep else None
     world = peer.Peer(left, target_name) if left else peer.start_peer(target_name)
 
-    def start(image: str | None = None) -> MailHost:
-        found = targets.find(target_name) if keep else None
-        target = found or targets.start(
-            target_name,
-            release,
-            ports=dict.fromkeys(PORTS),
-            network=target_name,
-            hostname=HOSTNAME,
-            dns=[world.address],
-            authorized_key=ssh_key.with_suffix(".pub").read_text(),
-            image=image,
-        )
-        by_docker = release == 13 and image is None
-        inventory = write_inventory(target, ssh_key, by_docker)
-        kept = found is not None
-        return MailHost(release, target, world, inventory, by_docker=by_docker, kept=kept)
-
-    if worker_id == "master":
-        deployed = start()
-        deployed.first_run = deployed.must_deploy().changed
-    else:
-        deployed = _deployed_once(start, release, request.getfixturevalue("testrun_uid"))
+    found = targets.find(target_name) if keep else None
+    target = found or start_target(target_name, release, world, ssh_key, prepared.image(release))
+    deployed = MailHost(release, target, world, write_inventory(target, ssh_key))
+    deployed.must_deploy()
     _, zones = deployed.dns()
     for origin, zone in zones.items():
         if not origin.endswith(".arpa"):  # the reverse zone would hide the peer's, which is larger
@@ -188,49 +185,19 @@ def host(
     assert (killed, alarms) == (0, []), "processes killed for memory, lines of the journal"
 
 
-def _deployed_once(start: Callable[[str | None], MailHost], release: int, run: str) -> MailHost:
-    """Deploy a bare target where this is the release's first worker, else one from its snapshot."""
-    snapshot = snapshots.tag(release, run)
-    with only_one(f"first-run-{release}"):
-        changed = snapshots.first_run(snapshot)
-        if changed is None:
-            deployed = start(None)
-            deployed.first_run = deployed.must_deploy().changed
-            snapshots.take(deployed.target, snapshot, deployed.first_run)
-            return deployed
-    clone = start(snapshot)
-    clone.first_run = changed
-    clone.must_deploy()  # its address and its resolver are others
-    return clone
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run its name here, in the process that the workers report to; make room for them."""
+    """Make room for the workers."""
     if config.getoption("numprocesses", None):
-        config.option.testrunuid = config.option.testrunuid or uuid4().hex
         engine.make_room()
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove the run's snapshots, when all workers are through."""
-    if session.config.getoption("numprocesses", None):
-        snapshots.drop(session.config.option.testrunuid)
-
-
 @pytest.fixture(scope="session")
-def pair(ssh_key: Path, worker_id: str, request: pytest.FixtureRequest) -> Iterator[Pair]:
+def pair(ssh_key: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
     """Two deployed mail hosts, one of each release, that know each other by DNS only."""
     if request.config.getoption("release"):
         pytest.skip("needs both releases")
 
-    def image(release: int) -> str | None:
-        if worker_id == "master":
-            return None
-        snapshot = snapshots.tag(release, request.getfixturevalue("testrun_uid"))
-        with only_one(f"first-run-{release}"):  # waits for it, where it is being made
-            return None if snapshots.first_run(snapshot) is None else snapshot
-
-    with two_hosts(f"{request.config.getoption('prefix')}-pair", ssh_key, image) as hosts:
+    with two_hosts(f"{request.config.getoption('prefix')}-pair", ssh_key) as hosts:
         yield hosts
 
 

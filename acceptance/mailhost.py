@@ -76,9 +76,7 @@ class MailHost:
     peer: Peer
     inventory: Path
     by_docker: bool = False  # else over SSH
-    kept: bool = False  # from an earlier run, deployed already
     plain: bool = False  # the last run deployed the inventory as it is
-    first_run: list[str] = field(default_factory=list)  # what the run on the bare target changed
     hostname: str = HOSTNAME
     domains: tuple[str, ...] = DOMAINS
     passwords: dict[str, str] = field(default_factory=lambda: dict(PASSWORDS))

@@ -5,14 +5,14 @@ beta.example on Debian 12, which obeys the policies of others (`mail_dmarc_inbou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acceptance import peer, targets
+from acceptance import peer, prepared, targets
 from acceptance.mailhost import MailHost, over_ssh
 from tasks.password import sha512_crypt
 
@@ -61,6 +61,7 @@ def inventory_data(domain: str, address: str, world: str) -> dict[str, object]:
         "mail_check_resolver": world,
         "mail_check_outbound": f"{world}:25",
         "mail_blocklists": ["bl.test"],
+        "mail_updates": "off",
     }
 
 
@@ -77,12 +78,8 @@ def load_zones(world: peer.Peer, *hosts: MailHost) -> dict[str, str]:
 
 
 @contextmanager
-def two_hosts(prefix: str, ssh_key: Path, image: Callable[[int], str | None]) -> Iterator[Pair]:
-    """
-    Start both, deploy them in one run of the CLI, and publish what the package says.
-
-    + image: returns what a release's target is made from, None for its base image
-    """
+def two_hosts(prefix: str, ssh_key: Path) -> Iterator[Pair]:
+    """Start both, deploy them in one run of the CLI, and publish what the package says."""
     world = peer.start_peer(prefix)
     started: list[targets.Target] = []
     try:
@@ -97,7 +94,7 @@ def two_hosts(prefix: str, ssh_key: Path, image: Callable[[int], str | None]) ->
                 hostname=f"mail.{domain}",
                 dns=[world.address],
                 authorized_key=ssh_key.with_suffix(".pub").read_text(),
-                image=image(RELEASES[domain]),
+                image=prepared.image(RELEASES[domain]),
             )
             started.append(target)
             return target

@@ -9,6 +9,7 @@ all of ours and our images; `spamassassin` prints the command of one that `make 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import docker  # type: ignore[import-untyped]
@@ -135,7 +136,7 @@ def down() -> list[str]:
 
 def main() -> None:
     """Run one of the commands."""
-    from acceptance import demo, peer  # they use this module
+    from acceptance import demo, peer, prepared  # they use this module
 
     parser = argparse.ArgumentParser(prog="python -m acceptance.targets", description=__doc__)
     commands = ["up", "down", "list", "images", "screen", "purge", "spamassassin"]
@@ -153,7 +154,9 @@ def main() -> None:
         elif options.command == "screen":
             print(*demo.screen(releases))
         elif options.command == "images":
-            print(*base_images(sorted({*releases, peer.RELEASE})), peer.image())
+            base_images(sorted({*releases, peer.RELEASE}))
+            with ThreadPoolExecutor() as pool:
+                print(*pool.map(prepared.image, releases), peer.image())
         elif options.command == "spamassassin":
             print(peer.spamassassin())
         elif options.command == "list":

@@ -5,21 +5,32 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from acceptance import engine
-from acceptance.conftest import write_inventory
+from acceptance.conftest import start_target, write_inventory
 from acceptance.container import boot
 from acceptance.mailhost import HOSTNAME, MailHost, data_arguments, message
 
-OPERATIONS = ("Packages", "Machine", "TLS", "DKIM", "Configuration")
+OPERATIONS = ("Packages", "Machine", "TLS", "DKIM", "Configuration", "Firewall")
 
 
-def test_the_first_run_does_everything(host: MailHost) -> None:
-    if host.kept:
-        pytest.skip("the target was kept from an earlier run")
-    for begin in OPERATIONS:
-        assert any(name.startswith(begin) for name in host.first_run), begin
+def test_one_run_turns_a_bare_debian_into_a_mail_host(
+    host: MailHost, ssh_key: Path, target_name: str
+) -> None:
+    target = start_target(f"{target_name}-bare", host.release, host.peer, ssh_key)
+    try:
+        by_docker = host.release == 13
+        inventory = write_inventory(target, ssh_key, by_docker)
+        bare = MailHost(host.release, target, host.peer, inventory, by_docker=by_docker)
+        changed = bare.must_deploy().changed
+        for begin in OPERATIONS:
+            assert any(name.startswith(begin) for name in changed), begin
+        pids = bare.pids()
+        bare.send(message("the first of all", "alice@example.test", "bob@example.test"))
+        assert b"DKIM-Signature" in bare.wait_for("bob", "the first of all")
+        assert bare.must_deploy().changed == []
+        assert bare.pids() == pids
+    finally:
+        target.remove()
 
 
 def test_a_second_run_changes_nothing_and_restarts_nothing(host: MailHost) -> None:

@@ -79,6 +79,7 @@ class Peer:
         self.target = target
         self.address = target.address
         self.exec = target.exec
+        self.network_name = network
         subnet = engine.ensure().networks.list(names=[f"^{network}$"])[0]
         subnet.reload()
         self.network = ip_network(subnet.attrs["IPAM"]["Config"][0]["Subnet"])

@@ -1,0 +1,60 @@
+"""
+An image of each release that has the packages already, for all targets but those of a first run:
+nothing is configured, but `apt-get` has not to do the same again for each of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+
+from acceptance import engine
+from acceptance.images import PREPARED, RECIPE_LABEL, base_image, build, present, recipe
+from acceptance.progress import only_one
+from facts.system import SystemState
+from operations import packages
+from operations.inventory import parse
+
+INSTALL = """
+export DEBIAN_FRONTEND=noninteractive
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+apt-get update -q
+apt-get install -y -q --no-install-recommends "$@"
+rm -f /usr/sbin/policy-rc.d
+apt-get clean
+rm -rf /var/lib/apt/lists/* /var/log/apt/* /var/log/dpkg.log
+"""
+
+
+def wanted(release: int) -> list[str]:
+    """Return the packages of the acceptance targets; what is missing here, a deploy installs."""
+    inventory = {
+        "mail_hostname": "mail.example.test",
+        "mail_domains": ["example.test"],
+        "mail_users": {"alice": {}},
+        "mail_aliases": {"outside": ["friend@world.test"]},
+        "mail_updates": "off",
+    }
+    mail, _ = parse(inventory)
+    return packages.wanted(mail, SystemState(release=str(release)))
+
+
+def image(release: int) -> str:
+    """Return the tag of a release's image, built where it is missing or outdated."""
+    base, names = base_image(release), wanted(release)
+    tag = f"{PREPARED}{release}"
+    digest = hashlib.sha256("\n".join((recipe(), INSTALL, *names)).encode()).hexdigest()[:16]
+    with only_one(f"prepared-{release}"):
+        found = present(engine.ensure(), tag)
+        if found is None or found.labels.get(RECIPE_LABEL) != digest:
+            lines = [
+                f"FROM {base}",
+                "RUN " + json.dumps(["sh", "-euc", INSTALL, "install", *names]),
+                f"LABEL {RECIPE_LABEL}={digest}",
+            ]
+            dockerfile = io.BytesIO("\n".join(lines).encode())
+            what = f"Image of Debian {release} with the packages"
+            build(engine.ensure(), tag, what, fileobj=dockerfile)
+    return tag
