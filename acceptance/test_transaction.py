@@ -25,8 +25,8 @@ EARLIER: dict[str, object] = {
 #: Files with owner and mode, and which services run and start at boot.
 STATE = """
 find /etc/postfix /etc/dovecot /etc/opendkim* /etc/opendmarc.conf /etc/default /etc/systemd \
-  ! -name local.conf ! -name opendmarc.service.d -exec stat -c '%n %U:%G %a' {} +
-find /etc/postfix /etc/dovecot /etc/opendkim* /etc/default -type f -exec sha256sum {} +
+  ! -name local.conf ! -name opendmarc.service.d -exec stat -c '%n %U:%G %a' {} + | sort
+find /etc/postfix /etc/dovecot /etc/opendkim* /etc/default -type f -exec sha256sum {} + | sort
 for unit in opendkim opendmarc postsrsd dovecot postfix; do
   echo "$unit $(systemctl is-enabled $unit) $(systemctl is-active $unit)"
 done
