@@ -21,6 +21,8 @@ DEMO := $(filter inventories/docker.py ./inventories/docker.py,$(INVENTORY))
 VENV := .venv/.complete
 PY := .venv/bin/python
 export RELEASES
+# Each start of pyinfra would compile our modules again.
+unexport PYTHONDONTWRITEBYTECODE
 # A LIMIT that is there but empty is somebody's unset variable, not a wish for all hosts.
 ifneq ($(origin LIMIT),undefined)
 limit := $(if $(strip $(LIMIT)),$(foreach each,$(LIMIT),--limit '$(each)'),--limit '')
