@@ -23,6 +23,7 @@ chmod 755 /usr/sbin/policy-rc.d
 apt-get update -q
 apt-get install -y -q --no-install-recommends "$@"
 rm -f /usr/sbin/policy-rc.d
+systemctl disable -q postfix dovecot opendkim opendmarc postsrsd fail2ban
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/log/apt/* /var/log/dpkg.log
 """

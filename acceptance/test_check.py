@@ -11,6 +11,8 @@ from acceptance.mailhost import HOSTNAME, ROOT, MailHost
 from acceptance.targets import start
 from acceptance.wait import wait_until
 
+pytestmark = pytest.mark.one_release  # test_breakages.py has both
+
 #: An update may wait on any day, and none of the tests is about it.
 NOT_OURS = {"host.updates"}
 

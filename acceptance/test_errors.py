@@ -10,6 +10,8 @@ import pytest
 from acceptance.mailhost import MailHost, data_arguments
 from acceptance.test_tls import issue
 
+pytestmark = pytest.mark.one_release
+
 HASH = "$6$saltsalt$" + "x" * 86
 WRONG = {
     "mail_hostname": "example.test",

@@ -144,7 +144,7 @@ def test_switching_it_off_on_and_by_hand(changed_host: MailHost, listener: int) 
     assert host.must_deploy(**opened).changed == [FIREWALL]
     assert host.run(*TABLE) == wanted
     assert "theirs" in host.run("nft", "list", "tables"), "no run touches another table"
-    host.run("systemctl", "start", "nftables")
+    host.run("systemctl", "restart", "nftables")
     assert host.run(*TABLE) == wanted
     host.run("systemctl", "reload", "nftables")
     assert host.run(*TABLE) == wanted

@@ -76,6 +76,7 @@ def assert_nothing_is_left(host: MailHost) -> None:
     assert host.must_deploy().changed == []
 
 
+@pytest.mark.one_release
 def test_without_dns_a_low_score_and_the_reasons(unpublished: MailHost) -> None:
     points, parts = score(unpublished)
     assert points == 2.0, parts
@@ -99,6 +100,7 @@ def test_with_the_zone_loaded_full_marks(published: MailHost) -> None:
     assert answers.keys() == {"imap", "pop3", "smtp"}
 
 
+@pytest.mark.one_release
 def test_a_smarthosts_login_and_tls_are_not_for_the_sink(
     changed_host: MailHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +135,7 @@ def test_a_login_that_was_left_behind_is_taken_away_by_the_next_deploy(host: Mai
         pass
 
 
+@pytest.mark.one_release
 def test_without_a_run_nobody_is_behind_the_domain(host: MailHost) -> None:
     subject = unique("nobody's domain")
     host.send(message(subject, "alice@example.test", "friend@probe.invalid"))
@@ -145,6 +148,7 @@ def test_without_a_run_nobody_is_behind_the_domain(host: MailHost) -> None:
     assert "probe.invalid" not in host.run("postqueue", "-p")
 
 
+@pytest.mark.one_release
 def test_where_there_is_no_score_one_sentence_says_why(host: MailHost) -> None:
     nowhere = {465: 1, 587: 1}
     said = refusal(host, published_ports=nowhere)

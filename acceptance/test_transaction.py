@@ -47,7 +47,8 @@ mkdir -p /etc/systemd/system/opendmarc.service.d
 printf '[Service]\\nExecStartPost=/bin/rm -f /var/spool/postfix/opendmarc/opendmarc.sock\\n' \
   > /etc/systemd/system/opendmarc.service.d/local.conf
 """
-# Done by hand, undone, what the run says.
+# Done by hand, undone, what the run says. On Debian 12 the first of them, which Postfix meets; the
+# way back is the same for all.
 OBSTACLES = [
     (
         ALIEN,
@@ -112,12 +113,13 @@ def test_what_fails_is_taken_back(changed_host: MailHost) -> None:
     host = changed_host
     host.must_deploy(**EARLIER)
     earlier, dovecot = host.run("sh", "-c", STATE), host.pids()["dovecot"]
-    for done, undone, said in OBSTACLES:
+    obstacles = OBSTACLES if host.release == 13 else OBSTACLES[:1]
+    for done, undone, said in obstacles:
         host.run("sh", "-euc", done)
         try:
             goes_back(host, earlier, said)
             assert host.pids()["dovecot"] == dovecot, "a reload was enough"
-            if (done, undone, said) == OBSTACLES[-1]:
+            if (done, undone, said) == obstacles[-1]:
                 is_cut_off_twice(host)
                 goes_back(host, earlier, said, mail_message_size_limit=8000000)
         finally:

@@ -74,6 +74,7 @@ def test_an_alias_comes_and_goes(changed_host: MailHost) -> None:
     assert recipient(host) == UNKNOWN
 
 
+@pytest.mark.one_release
 def test_500_users_are_one_file(changed_host: MailHost) -> None:
     host = changed_host
     digest = sha512_crypt("many")
