@@ -33,7 +33,7 @@ APT = "apt-get update -qq && apt-get install -y -qq --no-install-recommends"
 NETWORK = "mailhost-bench"
 MESSAGES, SESSIONS = 1000, 10
 LOAD_SECONDS = 180
-UPDATES = {"mail_updates": "install"}  # as hosts have it that say nothing
+UPDATES: dict[str, object] = {"mail_updates": "install"}  # as hosts have it that say nothing
 #: More than a login sends in that time, with the service that counts.
 MUCH = dict.fromkeys(
     ("messages_hour", "messages_day", "recipients_hour", "recipients_day"), 1_000_000
