@@ -273,6 +273,19 @@ class Settings(_Model):
         "and in the certificate.",
         examples=[["mx", "smtp", "pop", "imap"]],
     )
+    mail_web: bool = Field(
+        False,
+        description="Whether the host serves the settings of mail programs (autoconfig, "
+        "autodiscover, Apple profile) and the MTA-STS policy over HTTPS. Without it `make web` "
+        "writes them for a web server that you have.",
+        examples=[True],
+    )
+    mail_mta_sts: Literal["off", "testing", "enforce"] = Field(
+        "off",
+        description="MTA-STS (RFC 8461): whether others send to the host in verified TLS only. "
+        "Begin with `testing`, which has faults reported (TLS-RPT) and mail delivered.",
+        examples=["testing"],
+    )
     mail_firewall: bool = Field(
         True,
         description="Whether others reach nothing but mail, SSH and `mail_open_ports` (nftables, "
@@ -350,7 +363,19 @@ class Settings(_Model):
         }
 
     @property
+    def client_names(self) -> list[str]:
+        """The host names of `mail_client_names`."""
+        return [f"{label}.{self.primary_domain}" for label in self.mail_client_names]
+
+    def web_names(self, domain: str) -> list[str]:
+        """Return the host names below a mail domain that have documents (operations/clients.py)."""
+        policy = [] if self.mail_mta_sts == "off" else ["mta-sts"]
+        return [f"{label}.{domain}" for label in ("autoconfig", "autodiscover", *policy)]
+
+    @property
     def names(self) -> list[str]:
         """Every host name that a client may use: what the certificate has to cover."""
-        client_names = (f"{name}.{self.primary_domain}" for name in self.mail_client_names)
-        return list(dict.fromkeys([self.mail_hostname, *client_names]))
+        found = [self.mail_hostname, *self.client_names]
+        if self.mail_web:
+            found += [name for domain in self.mail_domains for name in self.web_names(domain)]
+        return list(dict.fromkeys(found))

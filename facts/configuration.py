@@ -32,12 +32,17 @@ class FileState(FactData):
 #: What the files of a change that is not confirmed were before it, see operations/swap.py.
 KEPT = "/var/lib/mailhost/kept"
 
+#: What the web server serves (operations/web.py). All of it is ours: anything else there is left
+#: over from other settings.
+WEB = "/etc/mailhost/web"
+
 # A path that is no regular file (a directory, a dangling link) gets the digest "-", so that it
 # differs from any wanted content and the operation that wants a file there says so. So does what a
 # killed command left where operations make files aside.
 _SCRIPT = f"""
 count=$#
-for path in "$@" {KEPT} /etc/.mailhost.* /etc/dkimkeys/.new.* /etc/ssl/mail/.new.*; do
+for path in "$@" {KEPT} /etc/.mailhost.* /etc/dkimkeys/.new.* /etc/ssl/mail/.new.* \
+    $(find {WEB} -type f 2>/dev/null); do
   [ ! -e "$path" ] && [ ! -L "$path" ] || set -- "$@" "$path"
 done
 shift "$count"
@@ -71,8 +76,8 @@ def parse_file_states(output: list[str]) -> dict[str, FileState]:
 
 class ManagedFiles(FactBase[dict[str, FileState]]):
     """
-    Returns the state of each of the given files that exists, and of what a killed run left aside,
-    the way back from an unconfirmed change included:
+    Returns the state of each of the given files that exists, of what is served besides, and of what
+    a killed run left aside, the way back from an unconfirmed change included:
 
     .. code:: python
 

@@ -183,9 +183,13 @@ class Live(FactBase[LiveState]):
 
     @override
     def command(
-        self, folder: str = "/var/vmail", passwd_files: Sequence[str] = ("/etc/dovecot/users",)
+        self,
+        folder: str = "/var/vmail",
+        passwd_files: Sequence[str] = ("/etc/dovecot/users",),
+        web: bool = False,
     ) -> StringCommand:
-        tls = [f"tls={port}:{protocol}" for port, protocol in TLS_PORTS.items()]
+        ports = {**TLS_PORTS, 443: ""} if web else TLS_PORTS
+        tls = [f"tls={port}:{protocol}" for port, protocol in ports.items()]
         return script(_SCRIPT, PEM, folder, *tls, *(f"logins={path}" for path in passwd_files))
 
     @override

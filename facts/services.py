@@ -70,6 +70,14 @@ SERVICES = (
         restart_paths=("/etc/systemd/system/dovecot.service.d/mailhost.conf",),
     ),
     Service(
+        "mailhost-web.socket",
+        restart_paths=(
+            "/etc/mailhost/web.conf",
+            "/etc/systemd/system/mailhost-web.service",
+            "/etc/systemd/system/mailhost-web.socket",
+        ),
+    ),
+    Service(
         "fail2ban",
         reload_paths=(
             "/etc/fail2ban/jail.d/mailhost.local",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
@@ -28,6 +30,7 @@ class CertificateState(FactData):
     + owner, mode: of the file, e.g. "root:root" and "600"
     + not_before: its first moment
     + sha256: its fingerprint
+    + key_sha256: of its public key, as TLSA records have it (RFC 6698, selector 1)
     """
 
     names: tuple[str, ...]
@@ -38,6 +41,7 @@ class CertificateState(FactData):
     mode: str
     not_before: datetime | None = None
     sha256: str = ""
+    key_sha256: str = ""
 
 
 # The private key stays on the host: only its public half is compared.
@@ -65,6 +69,12 @@ def parse_certificate(output: list[str]) -> CertificateState | None:
     return described(certificate, "key matches" in output[:start], owner, mode)
 
 
+def key_digest(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 of a certificate's public key (SubjectPublicKeyInfo)."""
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(key).hexdigest()
+
+
 def described(
     certificate: x509.Certificate, key_matches: bool, owner: str = "", mode: str = ""
 ) -> CertificateState:
@@ -83,6 +93,7 @@ def described(
         mode=mode,
         not_before=certificate.not_valid_before_utc.astimezone(UTC),
         sha256=certificate.fingerprint(SHA256()).hex(),
+        key_sha256=key_digest(certificate),
     )
 
 

@@ -9,9 +9,12 @@ from itertools import chain
 
 import dns.reversename
 
+from operations import mta_sts
 from settings import Settings
 
 TTL = 3600
+#: Where others send to and, in TLS from the start or for sending, mail programs connect.
+DANE_PORTS = (25, 465, 587, 993, 995)
 AT_THE_PROVIDER = "At the provider of the address, not in your zone"
 
 # How mail programs find a mailbox by the address alone (RFC 6186, RFC 8314). Of two services for
@@ -44,18 +47,19 @@ class Record:
     required: bool = True
 
 
-def records(mail: Settings, keys: Mapping[str, str]) -> list[Record]:
+def records(mail: Settings, keys: Mapping[str, str], tls_key: str = "") -> list[Record]:
     """
     Return every record to publish for this host.
 
     + keys: domain -> public key (base64 of the DER form), from the host's SigningKeys
+    + tls_key: SHA-256 of the certificate's public key; "" where none is known that stays
     """
-    return list(chain.from_iterable(grouped(mail, keys).values()))
+    return list(chain.from_iterable(grouped(mail, keys, tls_key).values()))
 
 
-def grouped(mail: Settings, keys: Mapping[str, str]) -> dict[str, list[Record]]:
+def grouped(mail: Settings, keys: Mapping[str, str], tls_key: str = "") -> dict[str, list[Record]]:
     """Return heading -> records: the host, each domain, and what the address's provider sets."""
-    groups = {f"The host {mail.mail_hostname}": _host_records(mail)}
+    groups = {f"The host {mail.mail_hostname}": _host_records(mail) + tlsa(mail, tls_key)}
     for domain in mail.mail_domains:
         groups[f"The mail domain {domain}"] = _domain_records(mail, domain, keys.get(domain))
     for domain in mail.mail_null_domains:
@@ -85,10 +89,25 @@ def _host_records(mail: Settings) -> list[Record]:
         Record(host, "TXT", "v=spf1 a -all", "SPF of the HELO name: only the host itself uses it"),
         *_issuers(mail, host),
     ]
-    for name in dict.fromkeys(mail.names):
+    for name in mail.client_names:
         if name != host:
             found += _client_name_records(mail, name)
     return found
+
+
+def key_stays(mail: Settings) -> bool:
+    """Whether a renewed certificate has the old one's key, so that TLSA records stay right."""
+    return mail.mail_tls.mode == "self-signed" or getattr(mail.mail_tls, "reuse_key", False)
+
+
+def tlsa(mail: Settings, tls_key: str) -> list[Record]:
+    """Return the DANE records (RFC 7672, RFC 6698): this very key, whoever signed for it."""
+    why = "DANE (RFC 7672): the key that TLS has to show; it counts in a zone signed by DNSSEC only"
+    return [
+        Record(f"_{port}._tcp.{mail.mail_hostname}", "TLSA", f"3 1 1 {tls_key}", why, False)
+        for port in DANE_PORTS
+        if tls_key
+    ]
 
 
 def _client_name_records(mail: Settings, name: str) -> list[Record]:
@@ -149,6 +168,28 @@ def _domain_records(mail: Settings, domain: str, key: str | None) -> list[Record
             required=False,
         )
     )
+    if mta_sts.runs(mail):
+        found.append(
+            Record(
+                f"_mta-sts.{domain}",
+                "TXT",
+                mta_sts.record(mail),
+                "MTA-STS (RFC 8461): there is a policy; its id changes only when the policy does",
+                required=False,
+            )
+        )
+    if mail.mail_web:
+        found += [
+            Record(
+                name,
+                "CNAME",
+                f"{mail.mail_hostname}.",
+                "who looks for settings or policy of this domain finds the host's web server",
+                required=False,
+            )
+            for name in mail.web_names(domain)
+            if name not in (mail.mail_hostname, *mail.client_names)
+        ]
     return found + [
         Record(
             f"{service}._tcp.{domain}",

@@ -23,6 +23,8 @@ from settings import Settings
 
 #: What Postfix and Dovecot serve.
 MAIL_PORTS = (25, 110, 143, 465, 587, 993, 995)
+#: Where operations/web.py serves.
+WEB_PORT = 443
 #: Connections to them at the same time, by one address.
 CONNECTIONS = 200
 
@@ -30,6 +32,11 @@ CONNECTIONS = 200
 def runs(mail: Settings) -> bool:
     """Whether these settings need it."""
     return mail.mail_firewall
+
+
+def served(mail: Settings) -> tuple[int, ...]:
+    """Return the TCP ports that these settings serve."""
+    return (*MAIL_PORTS, WEB_PORT) if mail.mail_web else MAIL_PORTS
 
 
 def rules(mail: Settings, ssh_ports: tuple[int, ...]) -> str | None:
@@ -44,7 +51,7 @@ def rules(mail: Settings, ssh_ports: tuple[int, ...]) -> str | None:
     return render(
         "firewall/mailhost.nft.j2",
         ssh=ssh_ports,
-        mail=MAIL_PORTS,
+        mail=served(mail),
         open={name: [port for port, its in chosen if its == name] for name in ("tcp", "udp")},
         limit=CONNECTIONS,
     )
@@ -68,8 +75,8 @@ def problems(mail: Settings, machine: SystemState) -> list[str]:
             f"mail_firewall: the kernel lets nobody set up nftables here ({machine.nf_tables}); "
             "set mail_firewall = False, and use the provider's firewall"
         ]
-    served = {f"{port}/tcp" for port in (*MAIL_PORTS, *machine.ssh_ports)}
-    closed = {port: by for port, by in machine.reachable.items() if port not in served}
+    ours = {f"{port}/tcp" for port in (*served(mail), *machine.ssh_ports)}
+    closed = {port: by for port, by in machine.reachable.items() if port not in ours}
     if not closed or mail.mail_open_ports is not None:
         return []
     names = ", ".join(f"{port} ({by})" if by else port for port, by in closed.items())

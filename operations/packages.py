@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
-from operations import fail2ban, firewall, opendmarc, postsrsd, updates
+from operations import fail2ban, firewall, opendmarc, postsrsd, updates, web
 from operations.swap import LOCK
 from operations.system import time_packages
 from settings import Settings
@@ -40,6 +40,8 @@ def wanted(mail: Settings, machine: SystemState) -> list[str]:
         packages.append("postsrsd")
     if fail2ban.runs(mail):
         packages += ["fail2ban", "python3-systemd"]  # it reads the journal
+    if web.runs(mail):
+        packages += ["lighttpd", "lighttpd-mod-openssl"]
     if mail.mail_relayhost_credentials:
         packages.append("libsasl2-modules")  # PLAIN and LOGIN as a client
     return packages
@@ -76,6 +78,9 @@ update() {{
   return 1
 }}
 update
+# Of lighttpd the program only: Debian's unit would serve its own page on port 80 after a reboot.
+# A lighttpd that is there already is somebody's.
+case " $* " in *" lighttpd "*) [ -e /usr/sbin/lighttpd ] || systemctl mask -q lighttpd ;; esac
 apt install -y --no-install-recommends debconf
 debconf-set-selections
 apt install -y --no-install-recommends "$@"

@@ -10,7 +10,7 @@ from pyinfra import host, logger
 from pyinfra.api import DeployError
 
 from facts.system import SystemState
-from operations import addresses, certificates, dns, firewall, system
+from operations import addresses, certificates, dns, firewall, mta_sts, system, web
 from operations.inventory import parse
 from operations.local_files import read_login
 from settings import Settings
@@ -29,6 +29,7 @@ def checked_settings(machine: SystemState | None = None) -> Settings:
     if machine:
         problems += system.problems(machine)
         problems += firewall.problems(mail, machine)
+        problems += web.problems(mail, machine)
     if problems:
         lines = [f"{host.name}: {problem}" for problem in problems]
         raise DeployError("\n".join(["nothing was touched:", *lines]))
@@ -45,6 +46,7 @@ def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[st
     problems += _problems_between_keys(mail)
     problems += addresses.problems(mail)
     problems += certificates.problems(mail, datetime.now(UTC))
+    problems += mta_sts.problems(mail)
     return mail, [_one_line(problem) for problem in problems]
 
 
@@ -94,6 +96,12 @@ def _dns_problems(mail: Settings) -> list[str]:
                 f"mail_null_domains: {domain} is a name of the host; leave it out, its own records "
                 "say what may come from it"
             )
+    for domain in mail.mail_domains:
+        if domain in mail.names and domain not in (mail.mail_hostname, *mail.client_names):
+            found.append(
+                f"mail_web: {domain} is a mail domain, and a name that mail programs ask for the "
+                "settings of another; take it out of mail_domains, or leave mail_web out"
+            )
     # A name has room for 253 characters (RFC 1035), and some records' names are long.
     some_keys = dict.fromkeys(mail.mail_domains, "some key")
     longest = max((record.name for record in dns.records(mail, some_keys)), key=len)
@@ -107,11 +115,16 @@ def _dns_problems(mail: Settings) -> list[str]:
 
 def warnings(mail: Settings) -> list[str]:
     """Return what is allowed and yet worth a thought, one line each."""
-    slow = [
+    found = [
         f"mail_users.{name}.password_hash: bcrypt of this cost takes 200 ms or more a login; "
         "$y$ takes 19"
         for name, user in mail.users.items()
         if (match := re.match(r"\$2[aby]\$(\d\d)", user.password_hash or ""))
         and int(match.group(1)) >= 12
     ]
-    return [*slow, *certificates.warnings(mail, datetime.now(UTC))]
+    if mail.mail_web and mail.mail_tls.mode == "self-signed":
+        found.append(
+            "mail_web: mail programs take no settings from where the certificate is self-signed; "
+            "set mail_tls to 'acme' or 'files'"
+        )
+    return [*found, *certificates.warnings(mail, datetime.now(UTC))]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import dns.name
 import dns.reversename
 
+from operations import mta_sts
 from operations.dns import TTL, Record
 from operations.zones import enclosing, origins, relative, unknown_name_servers, zone_content
 from settings import Settings
@@ -89,6 +90,11 @@ def notices(mail: Settings, keys: Mapping[str, str], wanted: Sequence[Record]) -
         found.append(
             f"mail_relayhost: mail leaves through {mail.mail_relayhost}; add what its provider "
             "says (include:…) to the SPF records"
+        )
+    if mta_sts.runs(mail) and not mail.mail_web:
+        names = ", ".join(f"mta-sts.{domain}" for domain in mail.mail_domains)
+        found.append(
+            f"mail_mta_sts: let {names} lead to the web server that serves what `make web` writes"
         )
     for origin in origins(mail):
         inside = [record for record in wanted if enclosing([origin], record.name)]

@@ -14,6 +14,7 @@ from operations import (
     system,
     tls,
     updates,
+    web,
 )
 from operations.configuration import Configuration
 from settings import Settings
@@ -31,6 +32,7 @@ def configurations(mail: Settings, machine: SystemState) -> list[Configuration]:
         limits.configuration(mail),
         dovecot.configuration(machine.release, mail, vmail),
         postfix.configuration(machine.release, mail, vmail),
+        web.configuration(mail),
         fail2ban.configuration(mail, machine),
         updates.configuration(mail),
     ]

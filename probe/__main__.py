@@ -38,6 +38,7 @@ def runs(unit: str) -> None:
 CHECKS: dict[str, Callable[..., None]] = {
     "answers": milters.answers,
     "greets": mail.greets,
+    "https": mail.https,
     "imap": mail.imap,
     "knows": knows,
     "pop3": mail.pop3,

@@ -176,6 +176,14 @@ def pop3(port: str, mode: str, pem: str) -> None:
         pop3.ask("QUIT", "+OK")
 
 
+def https(port: str, host: str, path: str, pem: str) -> None:
+    """443: has a document for clients that ask for it by a host's name."""
+    with session(port, tls=True) as web:
+        web.certified(pem)
+        question = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+        web.ask(question, "HTTP/1.1 200 ", f"GET https://{host}{path}")
+
+
 def rewrites(port: str) -> None:
     """PostSRSd answers for a sender of another domain (tcp_table(5))."""
     with session(port) as table:

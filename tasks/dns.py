@@ -10,6 +10,7 @@ from pyinfra import host
 from pyinfra.api.output import echo
 
 from facts.opendkim import SigningKeys
+from facts.tls import Certificate
 from operations import dns, record_lists, zones
 from operations.preflight import checked_settings
 
@@ -20,8 +21,10 @@ keys = {
     for domain, selectors in found.items()
     if (key := selectors.get(mail.mail_dkim_selector)) and key["public_key"]
 }
-groups = dns.grouped(mail, keys)
-wanted = dns.records(mail, keys)
+certificate = host.get_fact(Certificate) if dns.key_stays(mail) else None
+tls_key = certificate.key_sha256 if certificate else ""
+groups = dns.grouped(mail, keys, tls_key)
+wanted = dns.records(mail, keys, tls_key)
 
 folder = Path("build/dns") / mail.mail_hostname
 folder.mkdir(parents=True, exist_ok=True)

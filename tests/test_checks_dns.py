@@ -15,7 +15,13 @@ from tests.inventory import settings
 
 ADDRESS, ADDRESS6 = "192.0.2.25", "2001:db8::25"
 KEYS = {"example.org": "MIIBkey1", "second.org": "MIIBkey2"}
-MAIL = settings(mail_ipv4=ADDRESS, mail_ipv6=ADDRESS6, mail_client_names=["imap", "smtp"])
+MAIL = settings(
+    mail_ipv4=ADDRESS,
+    mail_ipv6=ADDRESS6,
+    mail_client_names=["imap", "smtp"],
+    mail_web=True,
+    mail_mta_sts="testing",
+)
 POINTER = "25.2.0.192.in-addr.arpa"
 HERE = Server("ns.example.org", "192.0.2.53")
 DKIM = "default._domainkey.example.org"
@@ -30,9 +36,11 @@ class Told(Lookups):
         self.table = table
 
     def ask(self, name: str, type: str) -> Answer:
-        if alias := self.table.get((name, "CNAME")):
-            return Answer(self.ask(alias[0], type).records, alias[0])
-        contents = self.table.get((name, type), ())
+        alias = self.table.get((name, "CNAME"), ())
+        if alias and alias[0] != "?":
+            target = alias[0].rstrip(".")
+            return Answer(self.ask(target, type).records, target)
+        contents = self.table.get((name, type), alias)
         if list(contents) == ["?"]:
             return Answer(error="the name server 192.0.2.53 does not answer")
         return Answer(tuple(sorted(content(type, each) for each in contents)))
@@ -131,6 +139,11 @@ BROKEN: list[tuple[str, Severity, Table]] = [
         {(POINTER, "PTR"): ["vps7.provider.net."], ("vps7.provider.net", "A"): [ADDRESS]},
     ),
     ("dns.client_names", RECOMMENDED, {("imap.example.org", "A"): []}),
+    ("dns.web_names", RECOMMENDED, {("mta-sts.second.org", "CNAME"): []}),
+    ("dns.web_names", RECOMMENDED, {("autoconfig.example.org", "CNAME"): ["www.example.org."]}),
+    ("dns.mta_sts", RECOMMENDED, {("_mta-sts.example.org", "TXT"): []}),
+    ("dns.mta_sts", RECOMMENDED, {("_mta-sts.example.org", "TXT"): ["v=STSv1; id=20260101;"]}),
+    ("dns.mta_sts", RECOMMENDED, {("_mta-sts.example.org", "TXT"): ["v=STSv1; id=1", "v=STSv1"]}),
 ]
 
 

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from operations.dns import AT_THE_PROVIDER, TTL, Record, grouped, records
+from operations.dns import AT_THE_PROVIDER, TTL, Record, grouped, key_stays, records
 from operations.record_lists import notices, provider_text, table
 from operations.zones import rdata, reverse_zones, zone_content, zone_files
 from settings import Settings
@@ -114,6 +114,15 @@ def test_issuers_of_every_name_of_the_host() -> None:
             '0 issuewild ";"',
         ]
     assert all(record.type != "CAA" for record in records(example(), KEYS))
+
+
+def test_tlsa_records_where_the_key_stays() -> None:
+    ports = [25, 465, 587, 993, 995]
+    found = [each for each in records(example(), KEYS, "ab" * 32) if each.type == "TLSA"]
+    assert [each.name for each in found] == [f"_{port}._tcp.{HOST}" for port in ports]
+    assert {(each.content, each.required) for each in found} == {("3 1 1 " + "ab" * 32, False)}
+    assert key_stays(example())
+    assert not key_stays(example(mail_tls={"mode": "files", "cert": "c", "key": "k"}))
 
 
 def test_a_null_domain_says_so() -> None:

@@ -21,6 +21,7 @@ def checks(mail: Settings, lookups: Lookups) -> list[Check]:
     found: list[Check] = [
         partial(addresses, mail, lookups),
         partial(client_names, mail, wanted, lookups),
+        partial(web_names, mail, lookups),
         partial(authorities, mail, wanted, lookups),
     ]
     for record in wanted:
@@ -34,6 +35,7 @@ def checks(mail: Settings, lookups: Lookups) -> list[Check]:
             partial(policies.spf, mail, domain, lookups),
             partial(policies.dmarc, mail, domain, lookups),
             partial(policies.tls_reports, domain, wanted, lookups),
+            partial(policies.mta_sts, mail, domain, lookups),
             partial(services, domain, wanted, lookups),
         ]
     found += [partial(null_domain, domain, wanted, lookups) for domain in mail.mail_null_domains]
@@ -163,6 +165,21 @@ def client_names(mail: Settings, wanted: Sequence[Record], lookups: Lookups) -> 
     remedy = f"publish them, or an alias (CNAME) of {mail.mail_hostname}."
     accepted = mail.mail_hostname
     return _several("dns.client_names", "client names", ours, lookups, remedy, accepted)
+
+
+def web_names(mail: Settings, lookups: Lookups) -> list[Finding]:
+    """dns.web_names: who looks for settings or policy of a domain finds the host."""
+    kinds = (("A", mail.mail_ipv4), ("AAAA", mail.mail_ipv6))
+    ours = [
+        Record(name, kind, str(address), "", required=False)
+        for domain in mail.mail_domains
+        if mail.mail_web
+        for name in mail.web_names(domain)
+        for kind, address in kinds
+        if address
+    ]
+    remedy = f"publish each as an alias (CNAME) of {mail.mail_hostname}."
+    return _several("dns.web_names", "web names", ours, lookups, remedy, mail.mail_hostname)
 
 
 def _is_only(mail: Settings, record: Record) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from facts.health import HealthState
 from facts.services import SERVICES, ServiceState
-from operations import fail2ban, limits, opendmarc, postfix, postsrsd
+from operations import fail2ban, limits, opendmarc, postfix, postsrsd, web
 from settings import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
@@ -24,6 +24,7 @@ MAIL_PACKAGES = (
     "openssl",
     "openssh",
     "postsrsd",
+    "lighttpd",
 )
 OLD_LISTS = 14 * 24 * HOUR
 
@@ -37,6 +38,7 @@ def expected(mail: Settings) -> list[str]:
         "opendmarc": opendmarc.runs(mail),
         "postsrsd": postsrsd.runs(mail),
         limits.NAME: limits.runs(mail),
+        web.NAME: web.runs(mail),
     }
     return [service.name for service in SERVICES if optional.get(service.name, True)]
 

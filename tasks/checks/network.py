@@ -5,11 +5,11 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from facts.health import HealthState
+from operations import firewall
 from settings import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.host import UNREAD
 from tasks.checks.judging import plain, unknown
-from tasks.checks.tls import PORTS
 
 #: Open to the outside beside the mail services: SSH, whatever port its daemon is on.
 SSH, SSH_DAEMON = 22, "sshd"
@@ -24,7 +24,7 @@ def target(mail: Settings) -> str:
 
 def findings(mail: Settings, health: HealthState) -> list[Finding]:
     """Return the findings on the host's network."""
-    return [outbound(mail, health), listening(health)]
+    return [outbound(mail, health), listening(mail, health)]
 
 
 def outbound(mail: Settings, health: HealthState) -> Finding:
@@ -52,10 +52,11 @@ def _name(mail: Settings) -> str:
     return target(mail).rpartition(":")[0]
 
 
-def listening(health: HealthState) -> Finding:
-    """host.listening: no other port than those of mail and SSH is open on a public address."""
+def listening(mail: Settings, health: HealthState) -> Finding:
+    """host.listening: no port but those of mail, its web server and SSH is open to the public."""
     id, subject = "host.listening", "public TCP ports"
-    wanted = f"{', '.join(map(str, sorted({SSH, *PORTS})))} only"
+    served = {SSH, *firewall.served(mail)}
+    wanted = f"{', '.join(map(str, sorted(served)))} only"
     if health.listening is None:
         return unknown(id, subject, Severity.RECOMMENDED, UNREAD, wanted)
     public = {
@@ -63,7 +64,7 @@ def listening(health: HealthState) -> Finding:
         for address, port, process in health.listening
         if not ip_address(address).is_loopback and process != SSH_DAEMON
     }
-    others = {port: process for port, process in public.items() if port not in {SSH, *PORTS}}
+    others = {port: process for port, process in public.items() if port not in served}
     seen = ", ".join(f"{port} {others[port]}".strip() for port in sorted(others))
     severity = Severity.INFO if others.keys() <= WEB_PORTS and others else Severity.RECOMMENDED
     remedy = "stop it, bind it to 127.0.0.1, or keep it out by the firewall"

@@ -1,4 +1,4 @@
-"""Checks of what a domain says about its mail in TXT records: SPF, DKIM, DMARC, TLS reports."""
+"""Checks of a domain's TXT records about its mail: SPF, DKIM, DMARC, TLS reports, MTA-STS."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from operations import dns
+from operations import mta_sts as sts
 from operations.dns import Record
 from settings import Settings
 from tasks.checks import spf as spf_records
@@ -225,6 +226,25 @@ def tls_reports(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list
 
     said = verdict(lookups.everywhere(name, "TXT"), judge)
     return [finding("dns.tlsrpt", f"{name} TXT", Severity.RECOMMENDED, ours, said)]
+
+
+# ---- MTA-STS ------------------------------------------------------------------------------------
+def mta_sts(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
+    """dns.mta_sts: the record has the id of the settings' policy; else others keep an older one."""
+    if not sts.runs(mail):
+        return []
+    name, ours = f"_mta-sts.{domain}", sts.record(mail)
+
+    def judge(answer: Answer) -> Verdict:
+        found = [text for text in answer.records if text.lower().startswith("v=stsv1")]
+        if len(found) != 1:  # RFC 8461, 3.1: then there is no policy
+            return wrong("keep one record" if found else f"publish {name}. TXT {ours}")
+        if tags(found[0]).get("id") != tags(ours)["id"]:
+            return wrong(f"publish {name}. TXT {ours}: by another id others keep an older policy")
+        return RIGHT
+
+    said = verdict(lookups.everywhere(name, "TXT"), judge)
+    return [finding("dns.mta_sts", f"{name} TXT", Severity.RECOMMENDED, ours, said)]
 
 
 def tags(text: str) -> dict[str, str]:

@@ -14,9 +14,9 @@ from facts.health import Health, HealthState
 from facts.opendkim import SigningKeys
 from facts.services import Services
 from settings import Settings
-from tasks.checks import blocklists, dns, network, servers, tls
+from tasks.checks import blocklists, dane, dns, network, servers, tls, web
 from tasks.checks import host as machine
-from tasks.checks.finding import Finding
+from tasks.checks.finding import Finding, Status
 from tasks.checks.lookups import Lookups, system_resolvers
 from tasks.checks.report import Report
 
@@ -41,16 +41,20 @@ def report(mail: Settings) -> Report:
         # The world is asked while the host's facts are read.
         asked = [threads.submit(check) for check in dns.checks(mail, lookups)]
         listed = threads.submit(blocklists.findings, mail, lookups)
-        served = _look_at_ports(mail, lookups, threads)
+        published = _published()
+        asked += [threads.submit(check) for check in web.checks(mail, published, lookups)]
+        served = _look_at_ports(mail, published, lookups, threads)
         keys = _keys(mail)
         asked += [threads.submit(check) for check in dns.key_checks(mail, keys, lookups)]
         health, read = _health(mail)
+        shown = {port: look.result() for port, look in served.items()}
+        asked.append(threads.submit(dane.findings, mail, shown, lookups))
         found = [finding for check in asked for finding in check.result()]
         found += servers.findings(mail, lookups)
         found += [
             *tls.findings(
                 mail,
-                {port: look.result() for port, look in served.items()},
+                shown,
                 machine.inactive(mail, services),
                 datetime.now(UTC),
             ),
@@ -58,6 +62,9 @@ def report(mail: Settings) -> Report:
             *listed.result(),
             *machine.findings(mail, health, services, read),
         ]
+    failed = {finding.id for finding in found if finding.status == Status.FAILED}
+    if mail.mail_web and "tls.certificate" in failed:
+        found = [web.excused(finding) for finding in found]
     return Report(mail.mail_hostname, began, _in_order(found))
 
 
@@ -77,12 +84,20 @@ def _health(mail: Settings) -> tuple[HealthState, tuple[float, float]]:
     return health, (before, time.time())
 
 
-def _look_at_ports(
-    mail: Settings, lookups: Lookups, threads: ThreadPoolExecutor
-) -> dict[int, Future[tls.Served]]:
-    """Connect to each port, where the inventory says that it is published, or at the address."""
+def _published() -> dict[int, tuple[str, int]]:
+    """Return port -> address and port where the inventory says that it is published; mostly {}."""
     published: Mapping[object, object] = host.data.get("published_ports") or {}
-    places = {int(str(port)): ("127.0.0.1", int(str(at))) for port, at in published.items()}
+    return {int(str(port)): ("127.0.0.1", int(str(at))) for port, at in published.items()}
+
+
+def _look_at_ports(
+    mail: Settings,
+    published: Mapping[int, tuple[str, int]],
+    lookups: Lookups,
+    threads: ThreadPoolExecutor,
+) -> dict[int, Future[tls.Served]]:
+    """Connect to each port, where it is published, or at the host's address."""
+    places = dict(published)
     if not places:
         address = mail.mail_ipv4 or mail.mail_ipv6
         found = [str(address)] if address else sorted(lookups.addresses(mail.mail_hostname))
@@ -96,5 +111,5 @@ def _look_at_ports(
 
 
 def _in_order(findings: list[Finding]) -> list[Finding]:
-    """Return the findings by id: DNS, host, network, TLS."""
+    """Return the findings by id: DNS, host, network, TLS, web."""
     return sorted(findings, key=lambda finding: finding.id)

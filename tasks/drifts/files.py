@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from facts.configuration import FileState
+from facts.configuration import WEB, FileState
 from operations.configuration import File
 from tasks.drifts.row import Row, moment
 
@@ -156,9 +156,10 @@ def folders(paths: Sequence[str]) -> list[str]:
 
 
 def leftovers(known: Sequence[str], states: Mapping[str, FileState]) -> Iterator[Row]:
-    """Name what a run that was killed left aside."""
+    """Name what a run that was killed left aside, and what is served besides ours."""
     for path in sorted(states.keys() - set(known)):
-        found = "left by a run that was cut off"
+        served = path.startswith(f"{WEB}/")
+        found = "served beside ours" if served else "left by a run that was cut off"
         yield Row(path, "no such file", found, moment(states[path].modified))
 
 

@@ -91,8 +91,8 @@ def rows(
         *services.states(configurations, seen.units, {row.what for row in drifted}),
         *services.overrides(configurations, seen.units),
         *network.firewall(mail, seen.firewall),
-        *network.listeners(live.listeners, inactive, ssh, open_ports(mail)),
-        *network.certificates(mail, live, network.asked(live.listeners, inactive), now),
+        *network.listeners(mail, live.listeners, inactive, ssh, open_ports(mail)),
+        *network.certificates(mail, live, network.asked(mail, live.listeners, inactive), now),
     ]
 
 

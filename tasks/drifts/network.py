@@ -7,21 +7,28 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from facts.firewall import RULES, FirewallState
-from facts.live import TLS_PORTS, Listener, LiveState
+from facts.live import Listener, LiveState
 from facts.tls import PEM, CertificateState
 from operations import firewall as rules
-from operations import tls
+from operations import tls, web
 from settings import Settings
 from tasks.checks.tls import PORTS
 from tasks.drifts.row import Row, moment
 
 #: Who holds the socket of a service, as ss(8) names it.
-_MASTERS = {"postfix": "master", "dovecot": "dovecot"}
+_MASTERS = {"postfix": {"master"}, "dovecot": {"dovecot"}, web.NAME: web.PROCESSES}
 #: With a socket unit, systemd holds sshd's.
 _SSH = {"sshd", "systemd", "init"}
 
 
+def _services(mail: Settings) -> dict[int, str]:
+    """Return port -> service of all that has to listen, in TLS."""
+    found = {port: each.service for port, each in PORTS.items()}
+    return {**found, web.PORT: web.NAME} if web.runs(mail) else found
+
+
 def listeners(
+    mail: Settings,
     found: Collection[Listener] | None,
     inactive: Collection[str],
     ssh: Collection[int],
@@ -37,26 +44,31 @@ def listeners(
     if found is None:
         yield Row("ports", "known ones", "ss(8) could not be run")
         return
+    services = _services(mail)
     reachable = [each for each in found if not _loopback(each.address)]
     for port in sorted({each.port for each in reachable}):
         each = [one for one in reachable if one.port == port]
         names = {name for one in each for name in one.processes}
-        if not _expected(port, names, ssh, known):
+        if not _expected(port, names, services.get(port), ssh, known):
             where = ", ".join(sorted({one.address for one in each}))
             who = ", ".join(sorted(names)) or "a process"
             since = min((one.since for one in each if one.since), default=0.0)
-            wanted = PORTS[port].service if port in PORTS else "nothing listens"
+            wanted = services.get(port, "nothing listens")
             yield Row(f"port {port}", wanted, f"{who} on {where}", moment(since))
-    for port, service in PORTS.items():
-        if service.service not in inactive and port not in {each.port for each in reachable}:
-            yield Row(f"port {port}", service.service, "nothing listens")
+    for port, service in services.items():
+        if service not in inactive and port not in {each.port for each in reachable}:
+            yield Row(f"port {port}", service, "nothing listens")
 
 
 def _expected(
-    port: int, names: Collection[str], ssh: Collection[int], known: Collection[int]
+    port: int,
+    names: Collection[str],
+    service: str | None,
+    ssh: Collection[int],
+    known: Collection[int],
 ) -> bool:
-    if port in PORTS:
-        return not names or _MASTERS[PORTS[port].service] in names
+    if service:
+        return not names or not _MASTERS[service].isdisjoint(names)
     if port in ssh and (not names or _SSH & set(names)):
         return True
     return port in known
@@ -129,13 +141,15 @@ def _ports(what: str, ports: Collection[int]) -> str:
     return f"{what} on port{'s' if len(ports) > 1 else ''} {', '.join(map(str, sorted(ports)))}"
 
 
-def asked(found: Collection[Listener] | None, inactive: Collection[str]) -> list[int]:
+def asked(
+    mail: Settings, found: Collection[Listener] | None, inactive: Collection[str]
+) -> list[int]:
     """Return the ports that have to show a certificate; none of Postfix while anything is down."""
     # Without its milter, Postfix says "later" before it gets to TLS.
     held = {"postfix"} if inactive else set()
     listening = {each.port for each in found or ()}
     return [
         port
-        for port in TLS_PORTS
-        if port in listening and PORTS[port].service not in held | set(inactive)
+        for port, service in _services(mail).items()
+        if port in listening and service not in held | set(inactive)
     ]

@@ -13,7 +13,7 @@ from facts.live import Live
 from facts.packages import Packages
 from facts.services import Services
 from facts.system import System
-from operations import firewall, packages, services
+from operations import firewall, packages, services, web
 from operations.configuration import Configuration
 from operations.preflight import checked_settings
 from operations.system import MAIL_FOLDER
@@ -45,7 +45,9 @@ def report() -> Report:
         units=units,
         firewall=host.get_fact(Firewall),
         states=states,
-        live=host.get_fact(Live, folder=MAIL_FOLDER, passwd_files=judge.PASSWD_FILES),
+        live=host.get_fact(
+            Live, folder=MAIL_FOLDER, passwd_files=judge.PASSWD_FILES, web=web.runs(mail)
+        ),
         texts=texts,
     )
     # sshd's own port, and the one that the inventory reaches it at.

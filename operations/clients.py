@@ -1,0 +1,81 @@
+"""
+What mail programs set themselves up by, as pure functions of the settings: Mozilla's autoconfig,
+Outlook's autodiscover, Apple's profile; and a sheet for programs that know none of them.
+"""
+
+from __future__ import annotations
+
+from uuid import NAMESPACE_DNS, uuid5
+
+from operations import mta_sts
+from operations.configuration import render
+from settings import Settings
+
+
+def documents(mail: Settings) -> dict[str, str]:
+    """Return path -> text of all that a web server has to serve: HOST/PATH, for HTTPS."""
+    found: dict[str, str] = {}
+    for domain in mail.mail_domains:
+        found |= {
+            f"autoconfig.{domain}/mail/config-v1.1.xml": autoconfig(mail, domain),
+            f"autoconfig.{domain}/mail.mobileconfig": mobileconfig(mail, domain),
+            f"autodiscover.{domain}/autodiscover/autodiscover.xml": autodiscover(mail, domain),
+        }
+        if mta_sts.runs(mail):
+            found[f"mta-sts.{domain}/{mta_sts.PATH}"] = mta_sts.policy(mail)
+    return found
+
+
+def autoconfig(mail: Settings, domain: str) -> str:
+    """Return Mozilla's config-v1.1.xml (draft-ietf-mailmaint-autoconfig)."""
+    return render("clients/config-v1.1.xml.j2", host=mail.mail_hostname, domain=domain)
+
+
+def autodiscover(mail: Settings, domain: str) -> str:
+    """Return Outlook's answer in plain old XML (MS-OXDSCLI), the same for every address."""
+    return render("clients/autodiscover.xml.j2", host=mail.mail_hostname, domain=domain)
+
+
+def mobileconfig(mail: Settings, domain: str) -> str:
+    """
+    Return the profile for iPhone, iPad and Mac, which asks for name, address and password.
+
+    A profile of the same identifier replaces the earlier one; the UUIDs are of the names alone, so
+    that the text stays the same.
+    """
+    host = mail.mail_hostname
+    return render(
+        "clients/mail.mobileconfig.j2",
+        host=host,
+        domain=domain,
+        identifier=".".join(reversed(f"{domain}.{host}".split("."))),
+        profile_uuid=_uuid(f"profile.{domain}.{host}"),
+        account_uuid=_uuid(f"account.{domain}.{host}"),
+    )
+
+
+def _uuid(name: str) -> str:
+    return str(uuid5(NAMESPACE_DNS, name)).upper()
+
+
+def sheet(mail: Settings, user: str) -> str:
+    """
+    Return what somebody types into a mail program by hand, in English and Chinese.
+
+    + user: name or address of a user of these settings
+
+    Raises ValueError where there is none of that name.
+    """
+    address = mail.address(user)
+    if address not in mail.users:
+        known = ", ".join(mail.users) or "nobody"
+        raise ValueError(f"{user!r} is no user of this host; it has {known}")
+    limits = mail.mail_limits.model_dump() if mail.mail_limits else {}
+    return render(
+        "clients/sheet.txt.j2",
+        address=address,
+        host=mail.mail_hostname,
+        self_signed=mail.mail_tls.mode == "self-signed",
+        limits=limits,
+        megabytes=mail.mail_message_size_limit // 2**20,
+    )

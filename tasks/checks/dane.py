@@ -1,0 +1,39 @@
+"""Checks of the TLSA records (DANE, RFC 7672), by what the ports show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from facts.tls import key_digest
+from operations.dns import DANE_PORTS
+from settings import Settings
+from tasks.checks.finding import Finding, Severity
+from tasks.checks.judging import RIGHT, Verdict, combined, plain, unsure, verdict, wrong
+from tasks.checks.lookups import Answer, Lookups
+from tasks.checks.tls import Served
+
+
+def findings(mail: Settings, served: Mapping[int, Served], lookups: Lookups) -> list[Finding]:
+    """dns.tlsa: where TLSA records are published, the key that a port shows is among them."""
+    id, subject, severity = "dns.tlsa", f"{mail.mail_hostname} TLSA", Severity.REQUIRED
+    said = []
+    for port in DANE_PORTS:
+        view = lookups.everywhere(f"_{port}._tcp.{mail.mail_hostname}", "TLSA")
+        if view.answers and not any(answer.records for answer in view.answers):
+            continue
+        certificate = served[port].certificate if port in served else None
+        ours = f"3 1 1 {key_digest(certificate)}" if certificate else ""
+        said.append((str(view), ours, verdict(view, partial(_judge, ours))))
+    if not said:
+        return [plain(id, subject, severity, False, "none", "none, or the key that is shown", "")]
+    remedy = "publish what `make dns` prints, or none: by a wrong one others keep their mail"
+    return [combined(id, subject, severity, said, remedy)]
+
+
+def _judge(ours: str, answer: Answer) -> Verdict:
+    if ours in answer.records:
+        return RIGHT
+    if not ours or any(not each.startswith("3 1 1 ") for each in answer.records):
+        return unsure("TLSA records that nothing here can be compared with")
+    return wrong("publish the key that is shown")
