@@ -10,7 +10,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help deploy plan dns check drift score fact password test acceptance acceptance-12 acceptance-13
+.PHONY: help deploy plan dns web sheet check drift score fact password test acceptance acceptance-12 acceptance-13
 .PHONY: bench-deploy bench-inbound bench-load durability docs lock clean clean-all up
 
 PYTHON ?= python3
@@ -61,6 +61,14 @@ plan: up ## show what deploy would change, and change nothing
 
 dns: up ## print the DNS records to publish, and write them as zone files
 	@$(PYINFRA) tasks/dns.py -y $(ARGS)
+
+web: up ## write what a web server of yours serves for mail programs and MTA-STS (without mail_web)
+	@$(PYINFRA) tasks/web.py -y $(ARGS)
+
+# USER is in every shell's environment: only one that is written behind `make` is meant.
+sheet: up ## print a user's settings for mail programs, English and Chinese: make sheet USER=alice
+	@$(if $(filter command,$(origin USER)),,echo "error: say for whom: make sheet USER=alice" >&2; exit 1)
+	MAIL_SHEET_USER='$(USER)' $(PYINFRA) tasks/sheet.py -y $(ARGS)
 
 check: up ## look at DNS, ports, certificate, blocklists and host; a table, and build/check/
 	@$(PYINFRA) tasks/check.py -y $(ARGS)

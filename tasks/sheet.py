@@ -1,0 +1,27 @@
+"""
+Print what a user types into a mail program by hand, in English and Chinese, to standard output:
+`pyinfra inventories/prod.py tasks/sheet.py`, with the user's name or address as MAIL_SHEET_USER in
+the environment (`make sheet USER=alice`). No password is in it.
+"""
+
+import os
+
+from pyinfra import host, state
+from pyinfra.api import DeployError
+from pyinfra.api.output import echo
+
+from operations.clients import sheet
+from operations.preflight import checked_settings
+from tasks import hosts
+
+failure = ""
+try:
+    echo(sheet(checked_settings(), os.environ.get("MAIL_SHEET_USER", "")))
+except ValueError as error:
+    failure = str(error)
+hosts.ended(host.name, {"host": host.name}, failure)
+
+# Of several hosts it is enough that one has the user.
+names = [each.name for each in state.activated_hosts]
+if hosts.all_ended(names) and len(failures := hosts.failures()) == len(names):
+    raise DeployError("\n".join(failures))

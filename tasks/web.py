@@ -1,0 +1,27 @@
+"""
+Write what a web server has to serve for the mail programs of a host's users, to
+build/web/HOSTNAME/, a folder for each name: `pyinfra inventories/prod.py tasks/web.py`
+(`make web`). For a web server that is there already: with `mail_web` the host serves the same.
+"""
+
+import shutil
+from pathlib import Path
+
+from pyinfra.api.output import echo
+
+from operations.clients import documents
+from operations.preflight import checked_settings
+
+mail = checked_settings()
+folder = Path("build/web") / mail.mail_hostname
+shutil.rmtree(folder, ignore_errors=True)
+for path, text in documents(mail).items():
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_text(text)
+    echo(f"https://{path}", err=True)
+echo(
+    f"\nEach folder of {folder} is the root of a site of that name, in DNS and in its certificate. "
+    "Outlook asks by POST, which has to be answered as GET is; *.mobileconfig is of the type "
+    "application/x-apple-aspen-config, and the MTA-STS policy of text/plain, without a redirect.",
+    err=True,
+)
