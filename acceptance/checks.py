@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments
@@ -44,17 +45,19 @@ class CheckRun:
         ]
 
 
-def run_check(command: Sequence[str]) -> CheckRun:
+def run_check(command: Sequence[str], trusted: Path | None = None) -> CheckRun:
     """
     Run tasks/check.py and return its JSON.
 
     + command: of the CLI, as MailHost.command makes it for one inventory
+    + trusted: certificate of an authority that this machine trusts, instead of its own
     """
+    authority = {"SSL_CERT_FILE": str(trusted)} if trusted else {}
     with only_one("acceptance-check"):  # every target has the same host name, so the same files
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env={**os.environ, "MAIL_CHECK_JSON": "1"},
+            env={**os.environ, "MAIL_CHECK_JSON": "1", **authority},
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

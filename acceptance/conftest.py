@@ -48,7 +48,7 @@ PARTS = {
     "settings": ("users", "score", "inbound", "relayhost", "import", "firewall"),
     "faults": (
         *("durability", "disk_full", "reboot", "transaction"),
-        *("drift_report", "round_trips", "sandbox", "secrets", "updates"),
+        *("drift_report", "round_trips", "sandbox", "secrets", "updates", "web"),
     ),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)

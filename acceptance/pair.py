@@ -1,10 +1,12 @@
 """
 Two mail hosts of this package that know each other by DNS only: alpha.example on Debian 13, and
-beta.example on Debian 12, which obeys the policies of others (`mail_dmarc_inbound` enforce).
+beta.example on Debian 12, which obeys the policies of others (`mail_dmarc_inbound` enforce). Both
+have a certificate of the same authority, settings for mail programs, and MTA-STS in enforce.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance import peer, prepared, targets
+from acceptance.authority import Authority
 from acceptance.mailhost import MailHost, over_ssh
 from tasks.password import sha512_crypt
 
@@ -40,6 +43,7 @@ class Pair:
     world: peer.Peer
     inventory: Path
     zones: dict[str, str]  # as the package wrote them, by origin
+    authority: Authority
 
     @property
     def hosts(self) -> tuple[MailHost, MailHost]:
@@ -47,9 +51,16 @@ class Pair:
         return self.alpha, self.beta
 
 
-def inventory_data(domain: str, address: str, world: str) -> dict[str, object]:
+def inventory_data(
+    domain: str, address: str, world: str, authority: Authority
+) -> dict[str, object]:
     """Return the inventory data of one of the two."""
+    labels = ("mail", "autoconfig", "autodiscover", "mta-sts")
+    issued = authority.issue([f"{label}.{domain}" for label in labels])
     return {
+        "mail_tls": {"mode": "files", "cert": str(issued.chain), "key": str(issued.key)},
+        "mail_web": True,
+        "mail_mta_sts": "enforce",
         "mail_hostname": f"mail.{domain}",
         "mail_domains": [domain],
         "mail_ipv4": address,
@@ -101,7 +112,8 @@ def two_hosts(prefix: str, ssh_key: Path) -> Iterator[Pair]:
 
         with ThreadPoolExecutor() as pool:
             by_domain = dict(zip(RELEASES, pool.map(start, RELEASES), strict=True))
-        yield _deployed(prefix, by_domain, world, ssh_key)
+        with tempfile.TemporaryDirectory(prefix=f"{prefix}-") as folder:
+            yield _deployed(prefix, by_domain, world, ssh_key, Authority(Path(folder)))
     finally:
         for target in started:
             target.remove()
@@ -110,12 +122,17 @@ def two_hosts(prefix: str, ssh_key: Path) -> Iterator[Pair]:
 
 
 def _deployed(
-    prefix: str, by_domain: dict[str, targets.Target], world: peer.Peer, ssh_key: Path
+    prefix: str,
+    by_domain: dict[str, targets.Target],
+    world: peer.Peer,
+    ssh_key: Path,
+    authority: Authority,
 ) -> Pair:
     entries: dict[str, Any] = {
         domain: (
             target.name,
-            inventory_data(domain, target.address, world.address) | over_ssh(target, ssh_key),
+            inventory_data(domain, target.address, world.address, authority)
+            | over_ssh(target, ssh_key),
         )
         for domain, target in by_domain.items()
     }
@@ -141,4 +158,4 @@ def _deployed(
     both = written("both", *RELEASES)
     run = MailHost(0, alpha.target, world, both).deploy()
     assert run.code == 0, run.output
-    return Pair(alpha, beta, world, both, load_zones(world, alpha, beta))
+    return Pair(alpha, beta, world, both, load_zones(world, alpha, beta), authority)

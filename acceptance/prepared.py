@@ -21,6 +21,7 @@ export DEBIAN_FRONTEND=noninteractive
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 apt-get update -q
+systemctl mask -q lighttpd  # as a deploy does (operations/packages.py)
 apt-get install -y -q --no-install-recommends "$@"
 rm -f /usr/sbin/policy-rc.d
 systemctl disable -q postfix dovecot opendkim opendmarc postsrsd fail2ban
@@ -37,6 +38,7 @@ def wanted(release: int) -> list[str]:
         "mail_users": {"alice": {}},
         "mail_aliases": {"outside": ["friend@world.test"]},
         "mail_updates": "off",
+        "mail_web": True,
     }
     mail, _ = parse(inventory)
     return packages.wanted(mail, SystemState(release=str(release)))

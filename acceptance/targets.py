@@ -136,7 +136,7 @@ def down() -> list[str]:
 
 def main() -> None:
     """Run one of the commands."""
-    from acceptance import demo, peer, prepared  # they use this module
+    from acceptance import demo, desktop, peer, prepared  # they use this module
 
     parser = argparse.ArgumentParser(prog="python -m acceptance.targets", description=__doc__)
     commands = ["up", "down", "list", "images", "screen", "purge", "spamassassin"]
@@ -157,6 +157,8 @@ def main() -> None:
             base_images(sorted({*releases, peer.RELEASE}))
             with ThreadPoolExecutor() as pool:
                 print(*pool.map(prepared.image, releases), peer.image())
+            if len(releases) > 1:  # of the tests of two hosts
+                print(desktop.image())
         elif options.command == "spamassassin":
             print(peer.spamassassin())
         elif options.command == "list":

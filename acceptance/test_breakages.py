@@ -10,15 +10,9 @@ import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from acceptance.checks import CheckRun, run_check
 from acceptance.mailhost import MailHost, data_arguments
@@ -40,7 +34,7 @@ def checked(pair: Pair, **data: Any) -> CheckRun:
     command = pair.alpha.command(
         "tasks/check.py", "-y", *data_arguments(data), inventory=pair.inventory
     )
-    return run_check(command)
+    return run_check(command, pair.authority.path)
 
 
 def failed(run: CheckRun, host: MailHost) -> set[str]:
@@ -122,22 +116,6 @@ def stopped(pair: Pair, host: MailHost) -> Iterator[None]:
         host.run("systemctl", "start", "opendmarc")
 
 
-def self_signed(name: str, ended: bool) -> str:
-    """Return key and certificate of a name in one text."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    end = now - timedelta(days=1) if ended else now + timedelta(days=90)
-    made = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=90))
-        .not_valid_after(end)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return (private + made.public_bytes(Encoding.PEM)).decode()
-
-
 @contextmanager
 def served(host: MailHost, pem: str) -> Iterator[None]:
     """Another certificate than the deployed one."""
@@ -161,14 +139,37 @@ def serve(host: MailHost, pem: str) -> None:
     wait_until(shown, 20, "the certificate on its ports")
 
 
+def names(host: MailHost) -> list[str]:
+    """Return the names that a host's certificate is for."""
+    labels = ("autoconfig", "autodiscover", "mta-sts")
+    return [host.hostname, *(f"{label}.{host.domains[0]}" for label in labels)]
+
+
 def ended(pair: Pair, host: MailHost) -> AbstractContextManager[None]:
     """A certificate that ended."""
-    return served(host, self_signed(host.hostname, ended=True))
+    return served(host, pair.authority.issue(names(host), days=-1).pem)
 
 
 def of_another_name(pair: Pair, host: MailHost) -> AbstractContextManager[None]:
     """A certificate of another name."""
-    return served(host, self_signed("mail.elsewhere.example", ended=False))
+    return served(host, pair.authority.issue(["mail.elsewhere.example"]).pem)
+
+
+def served_file(label: str, path: str, change: str) -> Breakage:
+    """A document that is served with something wrong in it (sed)."""
+
+    @contextmanager
+    def broken(pair: Pair, host: MailHost) -> Iterator[None]:
+        file = f"/etc/mailhost/web/{label}.{host.domains[0]}/{path}"
+        kept = host.run("cat", file)
+        host.run("sed", "-i", change, file)
+        assert host.run("cat", file) != kept
+        try:
+            yield
+        finally:
+            host.run("sh", "-euc", f"cat > {file}", input=kept)
+
+    return broken
 
 
 MANY = " ".join(f"a:host{number}.world.test" for number in range(11))
@@ -206,6 +207,14 @@ BREAKAGES: list[tuple[tuple[str, Breakage], tuple[str, Breakage]]] = [
     (
         ("dns.tlsrpt", without(r"_smtp\._tls IN TXT")),
         ("dns.srv", without(r"_imaps\._tcp IN SRV")),
+    ),
+    (
+        ("web.mta_sts", served_file("mta-sts", ".well-known/mta-sts.txt", "s/^mx: mail/mx: old/")),
+        ("dns.mta_sts", replaced("v=STSv1; id=.{4}", "v=STSv1; id=0000")),
+    ),
+    (
+        ("dns.web_names", replaced("^autoconfig IN CNAME .*$", "autoconfig IN CNAME www")),
+        ("web.autoconfig", served_file("autoconfig", "mail/config-v1.1.xml", "s/>993</>994</")),
     ),
     (("tls.certificate", ended), ("tls.certificate", of_another_name)),
     (("net.blocklist", listed), ("host.units", stopped)),

@@ -12,16 +12,10 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from acceptance.authority import Authority
 from acceptance.mailhost import HOSTNAME, MailHost, lenient_tls
 
 NAMES = [HOSTNAME, "imap.example.test", "smtp.example.test"]
@@ -117,44 +111,9 @@ def test_older_tls_is_refused_by_the_host(host: MailHost, port: int, version: st
 
 def issue(folder: Path) -> tuple[Path, Path, Path]:
     """Make a CA, and a certificate of the host by it; return paths of CA, chain and key."""
-    now = datetime.now(UTC)
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Acceptance CA")])
-    usage = dict.fromkeys(
-        (
-            *("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
-            *("encipher_only", "decipher_only", "digital_signature"),
-        ),
-        False,
-    )
-
-    def certificate(name: x509.Name, holder: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        builder = x509.CertificateBuilder(ca_name, name, holder.public_key())
-        builder = builder.serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(now - timedelta(hours=1))
-        builder = builder.not_valid_after(now + timedelta(days=90))
-        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-        subject = x509.SubjectKeyIdentifier.from_public_key(holder.public_key())
-        return builder.add_extension(issuer, False).add_extension(subject, False)
-
-    ca = (
-        certificate(ca_name, ca_key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True)
-        .sign(ca_key, hashes.SHA256())
-    )
-    host = (
-        certificate(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOSTNAME)]), key)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in NAMES]), False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
-        .sign(ca_key, hashes.SHA256())
-    )
-    paths = folder / "ca.pem", folder / "chain.pem", folder / "key.pem"
-    pems = [one.public_bytes(Encoding.PEM) for one in (ca, host)]
-    paths[0].write_bytes(pems[0])
-    paths[1].write_bytes(pems[1] + pems[0])
-    paths[2].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return paths
+    authority = Authority(folder)
+    issued = authority.issue(NAMES)
+    return authority.path, issued.chain, issued.key
 
 
 def test_a_certificate_from_files_satisfies_strict_clients(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import smtplib
+import time
+from collections.abc import Iterator
 from email import message_from_bytes
 
 import pytest
 
 from acceptance.mailhost import MailHost, message
-from acceptance.pair import Pair
+from acceptance.pair import USERS, Pair
 from acceptance.signatures import unique
+from acceptance.test_breakages import served
 from acceptance.wait import wait_until
 
 pytestmark = pytest.mark.xdist_group("pair")
@@ -128,6 +131,56 @@ def test_without_the_dmarc_filter_mail_waits_where_policy_is_enforced(pair: Pair
         finally:
             host.run("systemctl", "start", "opendmarc")
     assert answers == [250, 451]
+
+
+# ---- MTA-STS: who sends by the policy of the other ---------------------------------------------
+RESOLVER = "{ host: 0.0.0.0, cache: { type: internal }, default_zone: { timeout: 4 } }"
+SENDS_BY_POLICY = """
+cat > /etc/postfix/authority.pem
+cp -p /etc/postfix/main.cf /root/main.cf
+postconf -e smtp_tls_CAfile=/etc/postfix/authority.pem "smtp_tls_policy_maps=socketmap:inet:$1"
+postfix reload
+"""
+
+
+@pytest.fixture
+def by_policy(pair: Pair) -> Iterator[Pair]:
+    """Both ask Debian's MTA-STS resolver, which runs at the peer, whom to send to and how."""
+    authority = pair.authority.path.read_text()
+    pair.world.exec("sh", "-c", "cat > /opt/authority.pem", input=authority)
+    pair.world.exec("sh", "-c", "cat > /opt/mta-sts.yml", input=RESOLVER)
+    trust = "--setenv=SSL_CERT_FILE=/opt/authority.pem"
+    run = ("systemd-run", "-q", "--collect", "--unit=mta-sts", trust)
+    pair.world.exec(*run, "mta-sts-daemon", "-c", "/opt/mta-sts.yml")
+    listens = ("ss", "-Hltn", "sport = 8461")
+    wait_until(lambda: pair.world.exec(*listens), 20, "the resolver listens")
+    for host in pair.hosts:
+        resolver = f"{pair.world.address}:8461:postfix"
+        host.run("sh", "-euc", SENDS_BY_POLICY, "sh", resolver, input=authority)
+    yield pair
+    for host in pair.hosts:
+        host.run("sh", "-euc", "mv /root/main.cf /etc/postfix/main.cf; postfix reload")
+        host.run("rm", "/etc/postfix/authority.pem")
+    pair.world.exec("systemctl", "stop", "mta-sts")
+
+
+def test_who_enforces_the_policy_sends_in_verified_tls_or_not_at_all(by_policy: Pair) -> None:
+    alpha, beta = by_policy.hosts
+    began = time.time()
+    for there, here in ((alpha, beta), (beta, alpha)):
+        sender, recipient = (USERS[host.domains[0]][0] for host in (there, here))
+        subject = unique("policy")
+        there.send(message(subject, there.address(sender), here.address(recipient)), sender)
+        here.wait_for(recipient, subject)
+        verified = rf"Verified TLS connection established to {here.hostname}\["
+        assert there.log(verified, since=began)
+    subject = unique("policy")
+    with served(beta, by_policy.authority.issue(["mail.elsewhere.example"]).pem):
+        alpha.send(message(subject, "ann@alpha.example", "ben@beta.example"), "ann")
+        deferred = "to=<ben@beta.example>.*status=deferred .Server certificate not verified"
+        wait_until(lambda: alpha.log(deferred, since=began), 20, "mail waits")
+    alpha.run("postqueue", "-f")
+    beta.wait_for("ben", subject)
 
 
 def test_a_second_run_of_both_changes_nothing(pair: Pair) -> None:
