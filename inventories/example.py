@@ -56,6 +56,11 @@ mail = [
             # --- Forgeries of domains that say "reject" are refused (the default only marks them).
             # "mail_dmarc_inbound": "enforce",
             #
+            # --- Settings that mail programs find by themselves, over HTTPS; and others send in
+            # verified TLS only ("testing" first, then "enforce"). Wants a certificate from a CA.
+            # "mail_web": True,
+            # "mail_mta_sts": "testing",
+            #
             # --- More DNS: who may issue certificates, and your domains that have no mail.
             # "mail_caa_issuers": ["letsencrypt.org"],
             # "mail_null_domains": ["example.net"],
