@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance import peer, prepared, targets
-from acceptance.authority import Authority
+from acceptance.issuing import Authority
 from acceptance.mailhost import MailHost, over_ssh
 from tasks.password import sha512_crypt
 

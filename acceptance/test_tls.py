@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from acceptance.authority import Authority
+from acceptance.issuing import Authority
 from acceptance.mailhost import HOSTNAME, MailHost, lenient_tls
 
 NAMES = [HOSTNAME, "imap.example.test", "smtp.example.test"]
