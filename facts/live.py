@@ -73,7 +73,7 @@ class LiveState(FactData):
 
 # Of a passwd-file only names leave the host, never what may be a hash. The mail folder's own
 # archive belongs to root. Certificates are read by loopback, where no firewall is in between, and
-# all at the same time: a process that hangs costs 3 seconds, not 3 for each port.
+# all at the same time: a process that hangs costs 10 seconds, not 10 for each port.
 _SCRIPT = f"""
 export LC_ALL=C
 pem=$1 folder=$2; shift 2
@@ -81,7 +81,7 @@ certificate() {{
   {SCRIPT}
 }}
 served() {{
-  shown=$(timeout 3 openssl s_client -connect "127.0.0.1:$1" ${{2:+-starttls "$2"}} </dev/null |
+  shown=$(timeout 10 openssl s_client -connect "127.0.0.1:$1" ${{2:+-starttls "$2"}} </dev/null |
     openssl x509 -outform DER | base64 -w 0)
   [ -z "$shown" ] || echo "served=$1 $shown"
 }}

@@ -324,7 +324,7 @@ def test_certificates() -> None:
     ]
     mute = with_live(served={port: CERTIFICATE for port in TLS_PORTS if port != 465})
     assert [(row.what, row.found) for row in drift(mute)] == [
-        ("TLS on port 465", "no certificate within 3 seconds")
+        ("TLS on port 465", "no certificate within 10 seconds")
     ]
     expired = replace(CERTIFICATE, not_after=NOW - timedelta(days=1))
     seen = with_live(certificate=expired, served=dict.fromkeys(TLS_PORTS, expired))

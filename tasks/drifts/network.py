@@ -105,7 +105,7 @@ def certificates(
         yield Row(PEM, "a valid certificate", _until(disk), disk.not_after)
     mute = [port for port in asked if port not in served]
     if mute:
-        yield Row(_ports("TLS", mute), _until(disk), "no certificate within 3 seconds")
+        yield Row(_ports("TLS", mute), _until(disk), "no certificate within 10 seconds")
     others = {served[port].sha256: served[port] for port in asked if port in served}
     for sha256, shown in others.items():
         if sha256 != disk.sha256:
