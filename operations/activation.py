@@ -36,7 +36,7 @@ began=$(date +%s)
 journal() {
   journalctl -q --no-pager -o cat -n 8 --since "@$began" -u "$1" | sed "s|^|  $1: |" >&2
 }
-whole() { case $1 in *.socket) echo "$1" ;; *) echo "$1.service" ;; esac }
+whole() { case $1 in *.socket | *.timer | *.path) echo "$1" ;; *) echo "$1.service" ;; esac }
 act() { # ACTION NAME UNIT
   echo "$1 $3"
   set -- "$1" "$2" "$3" "$(whole "$2")"

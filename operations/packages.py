@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
-from operations import fail2ban, firewall, opendmarc, postsrsd, updates
+from operations import fail2ban, firewall, opendmarc, postsrsd, renewal, updates
 from operations.swap import LOCK
 from operations.system import time_packages
 from settings import Settings
@@ -40,6 +40,7 @@ def wanted(mail: Settings, machine: SystemState) -> list[str]:
         packages.append("postsrsd")
     if fail2ban.runs(mail):
         packages += ["fail2ban", "python3-systemd"]  # it reads the journal
+    packages += renewal.packages(mail)
     if mail.mail_relayhost_credentials:
         packages.append("libsasl2-modules")  # PLAIN and LOGIN as a client
     return packages

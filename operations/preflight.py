@@ -10,7 +10,7 @@ from pyinfra import host, logger
 from pyinfra.api import DeployError
 
 from facts.system import SystemState
-from operations import addresses, certificates, dns, firewall, system
+from operations import addresses, certificates, dns, firewall, renewal, system
 from operations.inventory import parse
 from operations.local_files import read_login
 from settings import Settings
@@ -29,6 +29,7 @@ def checked_settings(machine: SystemState | None = None) -> Settings:
     if machine:
         problems += system.problems(machine)
         problems += firewall.problems(mail, machine)
+        problems += renewal.obstacles(mail, machine)
     if problems:
         lines = [f"{host.name}: {problem}" for problem in problems]
         raise DeployError("\n".join(["nothing was touched:", *lines]))
@@ -45,6 +46,7 @@ def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[st
     problems += _problems_between_keys(mail)
     problems += addresses.problems(mail)
     problems += certificates.problems(mail, datetime.now(UTC))
+    problems += renewal.problems(mail)
     return mail, [_one_line(problem) for problem in problems]
 
 

@@ -11,6 +11,7 @@ from operations import (
     opendmarc,
     postfix,
     postsrsd,
+    renewal,
     system,
     tls,
     updates,
@@ -33,4 +34,5 @@ def configurations(mail: Settings, machine: SystemState) -> list[Configuration]:
         postfix.configuration(machine.release, mail, vmail),
         fail2ban.configuration(mail, machine),
         updates.configuration(mail),
+        *renewal.configurations(mail),
     ]

@@ -11,10 +11,10 @@ import pytest
 
 from facts.configuration import FileState
 from facts.firewall import RULES, FirewallState
-from facts.live import TLS_PORTS, Listener, LiveState, LooseFolder, parse_live
+from facts.live import Listener, LiveState, LooseFolder, parse_live
 from facts.packages import PackageStates, parse_package_states
 from facts.services import SERVICES, ServiceState
-from facts.tls import PEM, CertificateState
+from facts.tls import PEM, TLS_PORTS, CertificateState
 from operations import packages, services
 from operations.configuration import File
 from tasks.drifts import files, judge
