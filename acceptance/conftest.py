@@ -44,7 +44,7 @@ RELEASES = (13, 12)
 #: Parts of a release's tests, about equally long; the rest is one more, and so are the tests of
 #: two hosts. `make acceptance` has a worker for each part, so that none needs two targets.
 PARTS = {
-    "deploys": ("deploy", "drift", "interruption"),
+    "deploys": ("deploy", "drift", "interruption", "acme"),
     "settings": ("users", "score", "inbound", "relayhost", "import", "firewall"),
     "faults": (
         *("durability", "disk_full", "reboot", "transaction"),

@@ -37,6 +37,7 @@ def wanted(release: int) -> list[str]:
         "mail_users": {"alice": {}},
         "mail_aliases": {"outside": ["friend@world.test"]},
         "mail_updates": "off",
+        "mail_tls": {"mode": "acme", "dns_server": "ns.world.test"},
     }
     mail, _ = parse(inventory)
     return packages.wanted(mail, SystemState(release=str(release)))

@@ -137,9 +137,9 @@ def activate(
 
 
 def _units(services: Mapping[str, ServiceState]) -> str:
-    """Return all units that have files of ours: of a socket, its service's as well."""
+    """Return all units that have files of ours, and those that they start."""
     names = {unit(service.name) for service in SERVICES}
-    names |= {name.replace(".socket", ".service") for name in names}
+    names |= {f"{name.rpartition('.')[0]}.service" for name in names}
     return " ".join(sorted(names | {state.unit for state in services.values()}))
 
 
