@@ -222,10 +222,9 @@ def test_refusals_leave_the_certificate(changed_host: MailHost, authority: Autho
     assert ports(host, 80) == {80: "ConnectionRefusedError"}
 
 
+@pytest.mark.one_release  # the facts are those of test_drift_report.py
 def test_what_nobody_has_mended_yet_is_drift(changed_host: MailHost, authority: Authority) -> None:
     host = changed_host
-    if host.release == 12:
-        pytest.skip("the facts are those of test_drift_report.py, the rest is the same")
     put_in_place(host, HOSTNAME, -1)
     host.run("systemctl", "disable", "--now", "mailhost-certificate.timer")
     result = host.pyinfra("tasks/drift.py", "-y", *data_arguments(DATA))
