@@ -46,6 +46,7 @@ RELEASES = (13, 12)
 PARTS = {
     "deploys": ("deploy", "drift", "interruption", "acme"),
     "settings": ("users", "score", "inbound", "relayhost", "import", "firewall"),
+    "attacks": ("abuse", "floods", "from_header", "limits", "load"),
     "faults": (
         *("durability", "disk_full", "reboot", "transaction"),
         *("drift_report", "round_trips", "sandbox", "secrets", "updates"),

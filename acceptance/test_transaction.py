@@ -53,7 +53,7 @@ OBSTACLES = [
     (
         ALIEN,
         "systemctl stop alien",
-        ["postfix: ", "bind 127.0.0.1 port 10026: Address already in use"],
+        [".service: fatal: bind 127.0.0.1 port 10026: Address already in use"],
     ),
     (
         NO_SOCKET,

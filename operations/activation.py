@@ -34,7 +34,8 @@ began=$(date +%s)
 """
     + r"""
 journal() {
-  journalctl -q --no-pager -o cat -n 8 --since "@$began" -u "$1" | sed "s|^|  $1: |" >&2
+  # A service that systemd starts again and again writes some ten lines each time.
+  journalctl -q --no-pager -o cat -n 20 --since "@$began" -u "$1" | sed "s|^|  $1: |" >&2
 }
 whole() { case $1 in *.socket | *.timer | *.path) echo "$1" ;; *) echo "$1.service" ;; esac }
 act() { # ACTION NAME UNIT
