@@ -15,6 +15,7 @@ from operations import (
     mailboxes,
     opendkim,
     packages,
+    renewal,
     services,
     system,
     tls,
@@ -38,8 +39,12 @@ system.configure(
     swap_size=mail.mail_swap_size,
     updates=updates.runs(mail),
 )
-if mail.mail_tls.mode == "self-signed":
-    tls.self_signed(name="TLS: a self-signed certificate", names=mail.names)
+if mail.mail_tls.mode != "files":
+    tls.self_signed(
+        name="TLS: a self-signed certificate",
+        names=mail.names,
+        for_a_start=renewal.runs(mail),
+    )
 opendkim.keys(
     name="DKIM: a signing key for each domain",
     domains=mail.mail_domains,
@@ -60,8 +65,11 @@ mailboxes.retire(
     users=addresses.mailboxes(mail),
     removed=mail.removed_users,
 )
-# Last: a host that refuses the rules is a mail host all the same.
+# A host that refuses the rules is a mail host all the same.
 firewall.apply(
     name="Firewall: only what is served, kept if SSH gets through",
     rules=firewall.rules(mail, machine.ssh_ports),
 )
+# Last: the authority's answer is not in the host's power, and comes through the firewall.
+if renewal.runs(mail):
+    renewal.renew(name="TLS: the certificate, where another one is due")

@@ -10,8 +10,9 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from settings_tls import Model, Tls
 from values import (
     Address,
     Fqdn,
@@ -31,11 +32,7 @@ from values import (
 )
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class User(_Model):
+class User(Model):
     """One mailbox and its login."""
 
     password_hash: Annotated[str | None, AfterValidator(crypt_hash)] = Field(
@@ -58,37 +55,7 @@ class User(_Model):
     )
 
 
-class Tls(_Model):
-    """Where the certificate of all services comes from."""
-
-    mode: Literal["self-signed", "files", "acme"] = Field(
-        "self-signed",
-        description="`self-signed` is made on the host; `files` brings a certificate and its key "
-        "from the control machine; `acme` comes in a later version.",
-        examples=["files"],
-    )
-    cert: str | None = Field(
-        None,
-        description="With `files`: path on the control machine of certificate and chain (PEM).",
-        examples=["~/certs/mail.example.org/fullchain.pem"],
-    )
-    key: str | None = Field(
-        None,
-        description="With `files`: path on the control machine of the private key (PEM).",
-        examples=["~/certs/mail.example.org/privkey.pem"],
-    )
-    email: str | None = Field(None, description="With `acme`: the account's address.")
-    directory_url: str | None = Field(None, description="With `acme`: the CA's directory.")
-
-    @field_validator("mode")
-    @classmethod
-    def _not_yet(cls, mode: str) -> str:
-        if mode == "acme":
-            raise ValueError("'acme' comes in a later version; use 'files' or 'self-signed'")
-        return mode
-
-
-class Limits(_Model):
+class Limits(Model):
     """How much each login may send through submission; 0 is no limit."""
 
     messages_hour: int = Field(200, ge=0, description="Messages an hour.", examples=[100])
@@ -104,7 +71,7 @@ class Limits(_Model):
     )
 
 
-class Warmup(_Model):
+class Warmup(Model):
     """The plan by which a new address sends more each few days, until 10 000 a day."""
 
     start: date = Field(
@@ -118,7 +85,7 @@ class Warmup(_Model):
     )
 
 
-class Ban(_Model):
+class Ban(Model):
     """When an address that guesses passwords is shut out, and for how long."""
 
     failures: int = Field(
@@ -131,7 +98,7 @@ class Ban(_Model):
     seconds: int = Field(3600, ge=1, description="How long the ban lasts.", examples=[86400])
 
 
-class Settings(_Model):
+class Settings(Model):
     """Everything that the inventory says of one host."""
 
     mail_hostname: Annotated[Fqdn, AfterValidator(host_name)] = Field(
@@ -169,7 +136,7 @@ class Settings(_Model):
     mail_tls: Tls = Field(
         Tls(),
         description="The certificate; see below.",
-        examples=[{"mode": "self-signed"}],
+        examples=[{"mode": "acme", "email": "admin@example.org"}],
     )
     mail_dkim_selector: Annotated[str, AfterValidator(selector)] = Field(
         "default", description="DKIM selector (RFC 6376).", examples=["s2026"]

@@ -177,6 +177,37 @@ def swap_size(value: int) -> int:
     return value
 
 
+def mail_address(value: str | None) -> str | None:
+    """Return an address fit for a JSON text and a shell."""
+    if value is not None:
+        name, _, domain = value.rpartition("@")
+        if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", name):
+            raise ValueError(f"{value!r} is no mail address; write one like admin@example.org")
+        fqdn(domain)
+    return value
+
+
+def https_url(value: str) -> str:
+    if not re.fullmatch(r"https://[A-Za-z0-9.:_/~%\[\]-]+", value):
+        raise ValueError(f"{value!r} is no https:// address; write the authority's directory")
+    return value
+
+
+def name_server(value: str | None) -> str | None:
+    """Return host or host:port, a name or an IPv4 address."""
+    if value is not None:
+        host, _, number = value.partition(":")
+        if not _FQDN.fullmatch(host.lower()) or (":" in value and port(number) == ""):
+            raise ValueError(f"{value!r} is no name server; write one like ns1.example.net")
+    return value
+
+
+def key_identifier(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[!#-%'-\[\]-~]{1,200}", value):
+        raise ValueError(f"{value!r} is no key identifier; write it as the authority shows it")
+    return value
+
+
 Fqdn = Annotated[str, AfterValidator(fqdn)]
 Names = Annotated[list[Fqdn], BeforeValidator(ordered), AfterValidator(unrepeated)]
 Ipv4 = Annotated[IPv4Address, BeforeValidator(text)]

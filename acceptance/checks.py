@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acceptance import cli
 from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments
 from acceptance.progress import only_one
 
@@ -54,16 +54,8 @@ def run_check(command: Sequence[str], trusted: Path | None = None) -> CheckRun:
     """
     authority = {"SSL_CERT_FILE": str(trusted)} if trusted else {}
     with only_one("acceptance-check"):  # every target has the same host name, so the same files
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, "MAIL_CHECK_JSON": "1", **authority},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-            check=False,
-        )
+        environment = {**os.environ, "MAIL_CHECK_JSON": "1", **authority}
+        done = cli.run(command, environment, timeout=60)
         reports = json.loads(done.stdout) if done.stdout else []
         if len(reports) == 1 and "findings" in reports[0]:
             written = ROOT / f"build/check/{reports[0]['host']}.json"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,9 @@ RELEASES = (13, 12)
 #: Parts of a release's tests, about equally long; the rest is one more, and so are the tests of
 #: two hosts. `make acceptance` has a worker for each part, so that none needs two targets.
 PARTS = {
-    "deploys": ("deploy", "drift", "interruption"),
+    "deploys": ("deploy", "drift", "interruption", "acme"),
     "settings": ("users", "score", "inbound", "relayhost", "import", "firewall"),
+    "attacks": ("abuse", "floods", "from_header", "limits", "load"),
     "faults": (
         *("durability", "disk_full", "reboot", "transaction"),
         *("drift_report", "round_trips", "sandbox", "secrets", "updates", "web"),
@@ -186,8 +188,9 @@ def host(
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, and room for the workers."""
+    """Make the markers known, and room for the workers."""
     config.addinivalue_line("markers", "one_release: the release makes no difference to it")
+    config.addinivalue_line("markers", "provoking: kills or hinders services, which may say fatal")
     if config.getoption("numprocesses", None):
         engine.make_room()
 
@@ -219,6 +222,15 @@ def _as_the_test_expects_it(request: pytest.FixtureRequest) -> None:
     """Deploy the inventory as it is where another was left, and the test has `host` only."""
     if {"host", "changed_host", "module_deploys"}.intersection(request.fixturenames) == {"host"}:
         request.getfixturevalue("host").be_plain()
+
+
+@pytest.fixture(autouse=True)
+def _as_the_journal_expects_it(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tell the host's journal of a test that is `provoking`."""
+    with ExitStack() as around:
+        if request.node.get_closest_marker("provoking"):
+            around.enter_context(memory.provoking(request.getfixturevalue("host").target))
+        yield
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from acceptance import cli
 from acceptance.container import restarted
 from acceptance.peer import Peer
 from acceptance.progress import only_one
@@ -76,6 +77,7 @@ class MailHost:
     peer: Peer
     inventory: Path
     by_docker: bool = False  # else over SSH
+    forks: bool = True  # runs of the CLI begin in acceptance/cli.py, else from nothing
     plain: bool = False  # the last run deployed the inventory as it is
     hostname: str = HOSTNAME
     domains: tuple[str, ...] = DOMAINS
@@ -89,6 +91,8 @@ class MailHost:
     # ---- the deploy ---------------------------------------------------------------------------
     def pyinfra(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """Run pyinfra's CLI against this host, as a user would: from the repository's root."""
+        if self.forks:
+            return cli.run(self.command(*arguments), timeout=timeout)
         return subprocess.run(
             self.command(*arguments),
             cwd=ROOT,

@@ -39,6 +39,7 @@ def wanted(release: int) -> list[str]:
         "mail_aliases": {"outside": ["friend@world.test"]},
         "mail_updates": "off",
         "mail_web": True,
+        "mail_tls": {"mode": "acme", "dns_server": "ns.world.test"},
     }
     mail, _ = parse(inventory)
     return packages.wanted(mail, SystemState(release=str(release)))

@@ -20,7 +20,9 @@ def test_one_run_turns_a_bare_debian_into_a_mail_host(
     try:
         by_docker = host.release == 13
         inventory = write_inventory(target, ssh_key, by_docker)
-        bare = MailHost(host.release, target, host.peer, inventory, by_docker=by_docker)
+        bare = MailHost(
+            host.release, target, host.peer, inventory, by_docker=by_docker, forks=False
+        )
         changed = bare.must_deploy().changed
         for begin in OPERATIONS:
             assert any(name.startswith(begin) for name in changed), begin

@@ -107,6 +107,7 @@ DRIFTS: dict[str, tuple[list[str], dict[str, str]]] = {
 }
 
 
+@pytest.mark.provoking
 @pytest.mark.parametrize("drift", DRIFTS)
 def test_a_run_mends_exactly_what_drifted(host: MailHost, drift: str) -> None:
     operations, changes = DRIFTS[drift]

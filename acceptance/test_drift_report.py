@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from acceptance import cli
 from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments
 from acceptance.progress import only_one
 from acceptance.wait import wait_until
@@ -135,16 +135,8 @@ class DriftRun:
 def look(host: MailHost, inventory: Path | None = None, **data: Any) -> DriftRun:
     """Run tasks/drift.py and return its JSON."""
     with only_one("acceptance-drift"):  # every target has the same host name, so the same file
-        done = subprocess.run(
-            host.command("tasks/drift.py", "-y", *data_arguments(data), inventory=inventory),
-            cwd=ROOT,
-            env={**os.environ, "MAIL_DRIFT_JSON": "1"},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-            check=False,
-        )
+        command = host.command("tasks/drift.py", "-y", *data_arguments(data), inventory=inventory)
+        done = cli.run(command, {**os.environ, "MAIL_DRIFT_JSON": "1"}, timeout=60)
         reports = {each["host"]: each for each in json.loads(done.stdout)} if done.stdout else {}
         if "drift" in reports.get(HOSTNAME, {}):
             written = ROOT / f"build/drift/{HOSTNAME}.json"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from acceptance import durability
 from acceptance.mailhost import MailHost
 
 SEED = 25
 
 
+@pytest.mark.provoking
 def test_nothing_acknowledged_is_lost(changed_host: MailHost, tmp_path: Path) -> None:
     kills, verdict = durability.prove(changed_host, tmp_path / "ledger", SEED)
     assert kills.total() >= 10

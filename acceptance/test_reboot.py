@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from acceptance.durability import POSTFIX_UNIT, settle
 from acceptance.ledger import HEADER, Ledger
 from acceptance.load import Load
@@ -32,6 +34,7 @@ def started_at(host: MailHost) -> tuple[int, dict[str, int]]:
     return begin, dict(zip(ASKED, at("ActiveEnter", *ASKED), strict=True))
 
 
+@pytest.mark.provoking
 def test_a_reboot_under_load_is_no_event(host: MailHost, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger")
     started = time.time()

@@ -125,6 +125,8 @@ def test_a_login_that_was_left_behind_is_taken_away_by_the_next_deploy(host: Mai
     login = f"{SENDER}:{{PLAIN}}left-behind::::::\n"
     host.run("sh", "-c", f"cat > {USERS}", input=login)
     left = replace(host, passwords={SENDER: "left-behind"})
+    # Dovecot looks for another file once a second.
+    wait_until(lambda: "smtp" not in host.login_refusals(SENDER, "left-behind"), 5, "its login")
     with left.smtp(465, SENDER) as client:  # it sends as nobody else, and reads nothing
         client.mail("alice@example.test")
         assert client.rcpt("bob@example.test")[0] == 553

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from acceptance.conftest import HASHES
 from acceptance.mailhost import MailHost, message
 from acceptance.test_interruption import LEFTOVERS, MAIN_CF, kill_when
@@ -53,7 +55,7 @@ OBSTACLES = [
     (
         ALIEN,
         "systemctl stop alien",
-        ["postfix: postfix", "bind 127.0.0.1 port 10026: Address already in use"],
+        [".service: fatal: bind 127.0.0.1 port 10026: Address already in use"],
     ),
     (
         NO_SOCKET,
@@ -109,6 +111,7 @@ def is_cut_off_twice(host: MailHost) -> None:
     assert host.run("ls", KEPT) != ""
 
 
+@pytest.mark.provoking
 def test_what_fails_is_taken_back(changed_host: MailHost) -> None:
     host = changed_host
     host.must_deploy(**EARLIER)

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from settings import Ban, Limits, Settings, Tls, User, Warmup
+from settings import Ban, Limits, Settings, User, Warmup
+from settings_tls import Tls
 
 PAGE = Path(__file__).with_name("settings.md")
 

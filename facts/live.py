@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cryptography import x509
 from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
@@ -15,10 +13,15 @@ from typing_extensions import override
 from facts.data import FactData
 from facts.health import parse_socket
 from facts.shell import key_values, script
-from facts.tls import PEM, SCRIPT, CertificateState, described, parse_certificate
-
-#: Port -> how TLS begins there, as openssl-s_client(1) names it; "" where it does at once.
-TLS_PORTS = {25: "smtp", 110: "pop3", 143: "imap", 465: "", 587: "smtp", 993: "", 995: ""}
+from facts.tls import (
+    PEM,
+    SCRIPT,
+    SERVED,
+    CertificateState,
+    parse_certificate,
+    parse_served,
+    served_ports,
+)
 
 
 @dataclass(frozen=True)
@@ -72,26 +75,15 @@ class LiveState(FactData):
 
 
 # Of a passwd-file only names leave the host, never what may be a hash. The mail folder's own
-# archive belongs to root. Certificates are read by loopback, where no firewall is in between, and
-# all at the same time: a process that hangs costs 3 seconds, not 3 for each port.
+# archive belongs to root.
 _SCRIPT = f"""
 export LC_ALL=C
-pem=$1 folder=$2; shift 2
+pem=$1 folder=$2 ports=$3; shift 3
 certificate() {{
   {SCRIPT}
 }}
-served() {{
-  shown=$(timeout 3 openssl s_client -connect "127.0.0.1:$1" ${{2:+-starttls "$2"}} </dev/null |
-    openssl x509 -outform DER | base64 -w 0)
-  [ -z "$shown" ] || echo "served=$1 $shown"
-}}
 {{
-  for argument; do
-    case $argument in
-    tls=*) argument=${{argument#tls=}}; served "${{argument%:*}}" "${{argument#*:}}" & ;;
-    esac
-  done
-  wait
+  {SERVED}
   (certificate "$pem") | sed 's/^/certificate=/'
   now=$(date +%s) up=$(cut -d ' ' -f 1 /proc/uptime)
   if sockets=$(ss -ltnpH); then
@@ -141,16 +133,11 @@ def _state(values: Mapping[str, Sequence[str]]) -> LiveState:
     for line in values.get("login", ()):
         path, _, name = line.partition(" ")
         logins[path] = (*logins.get(path, ()), name)
-    served = {}
-    for line in values.get("served", ()):
-        port, _, encoded = line.partition(" ")
-        certificate = x509.load_der_x509_certificate(b64decode(encoded))
-        served[int(port)] = described(certificate, key_matches=True)
     listeners = tuple(_listener(line) for line in values.get("listener", ()))
     return LiveState(
         listeners=listeners if "sockets" in values else None,
         certificate=parse_certificate(list(values.get("certificate", ()))),
-        served=served,
+        served=parse_served(values.get("served", ())),
         logins=logins,
         loose_folders=tuple(_folder(line) for line in values.get("loose", ())),
         superusers=tuple(values.get("superuser", ())),
@@ -188,9 +175,8 @@ class Live(FactBase[LiveState]):
         passwd_files: Sequence[str] = ("/etc/dovecot/users",),
         web: bool = False,
     ) -> StringCommand:
-        ports = {**TLS_PORTS, 443: ""} if web else TLS_PORTS
-        tls = [f"tls={port}:{protocol}" for port, protocol in ports.items()]
-        return script(_SCRIPT, PEM, folder, *tls, *(f"logins={path}" for path in passwd_files))
+        ports = served_ports(web)
+        return script(_SCRIPT, PEM, folder, ports, *(f"logins={path}" for path in passwd_files))
 
     @override
     def process(self, output: list[str]) -> LiveState:

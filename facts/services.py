@@ -23,7 +23,8 @@ class Service:
     """
     A systemd service and the files (or folders of files) that it reads.
 
-    + name: without its type, or a socket with it, whose service runs while somebody is connected
+    + name: without its type; what starts a service only when it is needed (a socket, a timer, a
+      path) with it
     """
 
     name: str
@@ -56,6 +57,14 @@ SERVICES = (
             "/etc/systemd/system/mailhost-limits.socket",
             "/usr/local/lib/mailhost/limits.py",
         ),
+    ),
+    Service(
+        "mailhost-certificate.timer",
+        restart_paths=("/etc/systemd/system/mailhost-certificate.timer",),
+    ),
+    Service(
+        "mailhost-certificate.path",
+        restart_paths=("/etc/systemd/system/mailhost-certificate.path",),
     ),
     Service(
         "postsrsd",
@@ -134,8 +143,8 @@ _INSTANCE = "postfix@-.service"
 
 
 def unit(name: str) -> str:
-    """Return the unit of that name: a service's, where the name is not a socket's."""
-    return name if name.endswith(".socket") else f"{name}.service"
+    """Return the unit of that name: a service's, where the name has no other type."""
+    return name if name.endswith((".socket", ".timer", ".path")) else f"{name}.service"
 
 
 _UNITS = (*(unit(service.name) for service in SERVICES), _INSTANCE)
@@ -251,9 +260,9 @@ def _sorted(
 
 
 def _override_paths(*units: str) -> list[str]:
-    """Return the unit files and drop-in folders of units, a template's and a socket's service's."""
+    """Return the unit files and drop-in folders of units, of a template, and of what they start."""
     names = {each for unit in units for each in (unit, re.sub("@.*[.]", "@.", unit))}
-    names |= {re.sub("[.]socket$", ".service", name) for name in names}
+    names |= {re.sub("[.](socket|timer|path)$", ".service", name) for name in names}
     files = [f"{folder}/{name}" for folder in _OVERRIDES for name in sorted(names)]
     return [*files, *(f"{file}.d" for file in files)]
 

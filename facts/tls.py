@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64decode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +16,7 @@ from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 from facts.data import FactData
-from facts.shell import script
+from facts.shell import key_values, script
 
 #: Private key, certificate and chain in one file, so that a rename replaces them all at once.
 PEM = "/etc/ssl/mail/mail.pem"
@@ -31,6 +33,8 @@ class CertificateState(FactData):
     + not_before: its first moment
     + sha256: its fingerprint
     + key_sha256: of its public key, as TLSA records have it (RFC 6698, selector 1)
+    + issuer: who issued it, e.g. "CN=E7,O=Let's Encrypt,C=US" (RFC 4514)
+    + serial: its number there, in hexadecimal
     """
 
     names: tuple[str, ...]
@@ -42,6 +46,8 @@ class CertificateState(FactData):
     not_before: datetime | None = None
     sha256: str = ""
     key_sha256: str = ""
+    issuer: str = ""
+    serial: str = ""
 
 
 # The private key stays on the host: only its public half is compared.
@@ -94,7 +100,67 @@ def described(
         not_before=certificate.not_valid_before_utc.astimezone(UTC),
         sha256=certificate.fingerprint(SHA256()).hex(),
         key_sha256=key_digest(certificate),
+        issuer=certificate.issuer.rfc4514_string(),
+        serial=f"{certificate.serial_number:x}",
     )
+
+
+#: Port -> how TLS begins there, as openssl-s_client(1) names it; "" where it does at once.
+TLS_PORTS = {25: "smtp", 110: "pop3", 143: "imap", 465: "", 587: "smtp", 993: "", 995: ""}
+
+# By loopback, where no firewall is in between, and all at the same time: a process that hangs costs
+# 10 seconds, not 10 for each port. $ports as `served_ports` writes them.
+SERVED = """
+served() {
+  shown=$(timeout 10 openssl s_client -connect "127.0.0.1:$1" ${2:+-starttls "$2"} </dev/null |
+    openssl x509 -outform DER | base64 -w 0)
+  [ -z "$shown" ] || echo "served=$1 $shown"
+} 2>/dev/null
+for port in $ports; do
+  served "${port%:*}" "${port#*:}" &
+done
+wait
+"""
+
+
+def served_ports(web: bool = False) -> str:
+    """Return the ports with TLS, each with how it begins there; with that of HTTPS on demand."""
+    ports = {**TLS_PORTS, 443: ""} if web else TLS_PORTS
+    return " ".join(f"{port}:{protocol}" for port, protocol in ports.items())
+
+
+def parse_served(lines: Sequence[str]) -> dict[int, CertificateState]:
+    """Parse "port base64" lines; return port -> the certificate that is shown there."""
+    served = {}
+    for line in lines:
+        port, _, encoded = line.partition(" ")
+        certificate = x509.load_der_x509_certificate(b64decode(encoded))
+        served[int(port)] = described(certificate, key_matches=True)
+    return served
+
+
+class ServedCertificates(FactBase[dict[int, CertificateState]]):
+    """
+    Returns port -> the certificate that it shows, of all ports of the mail services in one read; a
+    port that shows none is missing:
+
+    .. code:: python
+
+        {25: CertificateState(("mail.example.org",), …, issuer="CN=E7,…", serial="4f…"), …}
+    """
+
+    default = dict
+
+    @override
+    def command(self, web: bool = False) -> StringCommand:
+        return script(f"ports=$1\n{SERVED}", served_ports(web))
+
+    @override
+    def process(self, output: list[str]) -> dict[int, CertificateState]:
+        try:
+            return parse_served(key_values(output).get("served", ()))
+        except ValueError as error:
+            raise FactProcessError(f"unreadable certificate: {error}") from error
 
 
 class Certificate(FactBase[CertificateState | None]):
@@ -117,3 +183,27 @@ class Certificate(FactBase[CertificateState | None]):
     @override
     def process(self, output: list[str]) -> CertificateState | None:
         return parse_certificate(output)
+
+
+#: What renews the certificate, on a host that does so itself (operations/renewal.py).
+RENEWAL = "/usr/local/lib/mailhost/certificate.sh"
+
+
+class CertificateDue(FactBase[str]):
+    """
+    Returns why the host has to put another certificate in place, "" where the present one will do:
+
+    .. code:: python
+
+        "the present one is not for imap.example.org"
+    """
+
+    default = str
+
+    @override
+    def command(self) -> StringCommand:
+        return script('[ -e "$1" ] || { echo "there is none yet"; exit; }; sh "$1" due', RENEWAL)
+
+    @override
+    def process(self, output: list[str]) -> str:
+        return " ".join(output)

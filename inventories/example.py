@@ -49,8 +49,9 @@ mail = [
                 # "old-name@second.example": ["alice", "alice@elsewhere.example"],
             },
             #
-            # --- The certificate: self-signed, or yours. The paths are on this machine.
+            # --- The certificate: self-signed, Let's Encrypt's, or yours (paths on this machine).
             "mail_tls": {"mode": "self-signed"},
+            # "mail_tls": {"mode": "acme", "email": "admin@example.org"},
             # "mail_tls": {"mode": "files", "cert": "~/tls/fullchain.pem", "key": "~/tls/key.pem"},
             #
             # --- Forgeries of domains that say "reject" are refused (the default only marks them).

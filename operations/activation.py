@@ -34,9 +34,10 @@ began=$(date +%s)
 """
     + r"""
 journal() {
-  journalctl -q --no-pager -o cat -n 8 --since "@$began" -u "$1" | sed "s|^|  $1: |" >&2
+  # A service that systemd starts again and again writes some ten lines each time.
+  journalctl -q --no-pager -o cat -n 20 --since "@$began" -u "$1" | sed "s|^|  $1: |" >&2
 }
-whole() { case $1 in *.socket) echo "$1" ;; *) echo "$1.service" ;; esac }
+whole() { case $1 in *.socket | *.timer | *.path) echo "$1" ;; *) echo "$1.service" ;; esac }
 act() { # ACTION NAME UNIT
   echo "$1 $3"
   set -- "$1" "$2" "$3" "$(whole "$2")"
@@ -137,9 +138,9 @@ def activate(
 
 
 def _units(services: Mapping[str, ServiceState]) -> str:
-    """Return all units that have files of ours: of a socket, its service's as well."""
+    """Return all units that have files of ours, and those that they start."""
     names = {unit(service.name) for service in SERVICES}
-    names |= {name.replace(".socket", ".service") for name in names}
+    names |= {f"{name.rpartition('.')[0]}.service" for name in names}
     return " ".join(sorted(names | {state.unit for state in services.values()}))
 
 

@@ -35,12 +35,16 @@ def combined_pem(mail: Settings) -> str | None:
 def problems(mail: Settings, now: datetime) -> list[str]:
     """Return what is wrong with the certificate files of `mail_tls`, one line each."""
     tls = mail.mail_tls
-    if tls.mode != "files":
+    if tls.mode not in ("files", "host-files"):
         unused = tls.cert or tls.key
         return ["mail_tls: cert and key are for files; add 'mode': 'files'"] if unused else []
     missing = [name for name in ("cert", "key") if getattr(tls, name) is None]
     if missing:
-        return [f"mail_tls.{name}: is missing; 'files' needs both cert and key" for name in missing]
+        return [
+            f"mail_tls.{name}: is missing; '{tls.mode}' needs both cert and key" for name in missing
+        ]
+    if tls.mode == "host-files":
+        return []
     found = []
     try:
         chain = x509.load_pem_x509_certificates(read_file(tls.cert or "").encode())

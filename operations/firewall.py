@@ -18,6 +18,7 @@ from pyinfra.connectors.ssh import SSHConnector
 from facts.firewall import DROP_IN, EARLIER, RULES, UNIT, Firewall, FirewallState
 from facts.shell import script
 from facts.system import SystemState
+from operations import renewal
 from operations.configuration import File, render
 from settings import Settings
 
@@ -54,6 +55,7 @@ def rules(mail: Settings, ssh_ports: tuple[int, ...]) -> str | None:
         mail=served(mail),
         open={name: [port for port, its in chosen if its == name] for name in ("tcp", "udp")},
         limit=CONNECTIONS,
+        challenge=renewal.answers(mail) == "http",
     )
 
 

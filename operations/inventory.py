@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from settings import Ban, Limits, Settings, Tls, User, Warmup
+from settings import Ban, Limits, Settings, User, Warmup
+from settings_tls import Tls
 from values import UNKNOWN
 
 

@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
 from facts.system import SystemState
-from operations import fail2ban, firewall, opendmarc, postsrsd, updates, web
+from operations import fail2ban, firewall, opendmarc, postsrsd, renewal, updates, web
 from operations.swap import LOCK
 from operations.system import time_packages
 from settings import Settings
@@ -42,6 +42,7 @@ def wanted(mail: Settings, machine: SystemState) -> list[str]:
         packages += ["fail2ban", "python3-systemd"]  # it reads the journal
     if web.runs(mail):
         packages += ["lighttpd", "lighttpd-mod-openssl"]
+    packages += renewal.packages(mail)
     if mail.mail_relayhost_credentials:
         packages.append("libsasl2-modules")  # PLAIN and LOGIN as a client
     return packages

@@ -10,7 +10,7 @@ from pyinfra import host, logger
 from pyinfra.api import DeployError
 
 from facts.system import SystemState
-from operations import addresses, certificates, dns, firewall, mta_sts, system, web
+from operations import addresses, certificates, dns, firewall, mta_sts, renewal, system, web
 from operations.inventory import parse
 from operations.local_files import read_login
 from settings import Settings
@@ -30,6 +30,7 @@ def checked_settings(machine: SystemState | None = None) -> Settings:
         problems += system.problems(machine)
         problems += firewall.problems(mail, machine)
         problems += web.problems(mail, machine)
+        problems += renewal.obstacles(mail, machine)
     if problems:
         lines = [f"{host.name}: {problem}" for problem in problems]
         raise DeployError("\n".join(["nothing was touched:", *lines]))
@@ -47,6 +48,7 @@ def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[st
     problems += addresses.problems(mail)
     problems += certificates.problems(mail, datetime.now(UTC))
     problems += mta_sts.problems(mail)
+    problems += renewal.problems(mail)
     return mail, [_one_line(problem) for problem in problems]
 
 

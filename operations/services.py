@@ -11,6 +11,7 @@ from operations import (
     opendmarc,
     postfix,
     postsrsd,
+    renewal,
     system,
     tls,
     updates,
@@ -35,4 +36,5 @@ def configurations(mail: Settings, machine: SystemState) -> list[Configuration]:
         web.configuration(mail),
         fail2ban.configuration(mail, machine),
         updates.configuration(mail),
+        *renewal.configurations(mail),
     ]

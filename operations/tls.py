@@ -64,14 +64,19 @@ mv -f "$new/pem" "$pem"
 
 
 @operation()
-def self_signed(names: Sequence[str]) -> Generator[StringCommand, None, None]:
+def self_signed(
+    names: Sequence[str], for_a_start: bool = False
+) -> Generator[StringCommand, None, None]:
     """
     Make a self-signed certificate on the host, or renew it, where needed.
 
     + names: host names it is for, the first is the common name (RFC 5280, RFC 6125)
+    + for_a_start: only where there is none, until operations/renewal.py brings another
     """
     current = host.get_fact(Certificate)
     reason = renewal_reason(current, names, datetime.now(UTC))
+    if for_a_start and current and current.key_matches:
+        reason = ""
     if reason:
         logger.info("%s a new certificate, since %s", host.print_prefix, reason)
         alternative_names = ",".join(f"DNS:{name}" for name in names)

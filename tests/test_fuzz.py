@@ -36,7 +36,12 @@ WHOLE: dict[str, Any] = data(
         "outside": ["friend@remote.test"],
         "press@second.org": ["carol@second.org"],
     },
-    mail_tls={"mode": "self-signed"},
+    mail_tls={
+        "mode": "acme",
+        "email": "admin@example.org",
+        "directory_url": "https://acme.example.net/directory",
+        "reuse_key": True,
+    },
     mail_from_header="strict",
     mail_limits={"messages_hour": 100, "messages_day": 500},
     mail_ban={"failures": 5, "seconds": 86400},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from acceptance.memory import unprovoked
 from operations import dovecot, postfix
 from operations.configuration import Configuration
 from operations.system import VMAIL_IDS
@@ -86,3 +87,19 @@ def test_a_units_bound_is_above_its_part(unit: str) -> None:
     bound = int(re.findall(r"^MemoryMax=(\d+)M$", text, re.MULTILINE)[0])
     part = sum(total for name, *_, total in ROWS if name == unit)
     assert part < bound < part * 1.15
+
+
+def test_alarms_are_what_no_test_provoked() -> None:
+    assert unprovoked(
+        [
+            "acceptance[1]: what is fatal is provoked from here",
+            "postfix/smtpd[515]: fatal: unable to connect to the public subcleanup service",
+            "dovecot[9]: imap: Panic: file x.c: line 1: assertion failed",
+            "acceptance[2]: what is fatal is provoked to here",
+            "sudo[3]: admin : COMMAND=/bin/grep fatal",
+            "postfix/master[4]: fatal: bind 127.0.0.1 port 10026: Address already in use",
+        ]
+    ) == [
+        "dovecot[9]: imap: Panic: file x.c: line 1: assertion failed",
+        "postfix/master[4]: fatal: bind 127.0.0.1 port 10026: Address already in use",
+    ]

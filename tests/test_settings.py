@@ -88,10 +88,6 @@ def test_keys_without_our_prefix_are_not_ours() -> None:
             {"mail_client_names": ["imap.example.org"]},
             "mail_client_names.0: 'imap.example.org' is no single label; write one like imap",
         ),
-        (
-            {"mail_tls": {"mode": "acme"}},
-            "mail_tls.mode: 'acme' comes in a later version; use 'files' or 'self-signed'",
-        ),
         ({"mail_tls": {"certs": "x"}}, "mail_tls.certs: there is no such key; did you mean cert?"),
         ({"mail_tls": {"cert": "x"}}, "mail_tls: cert and key are for files; add 'mode': 'files'"),
         (

@@ -196,6 +196,7 @@ def start_peer(network: str, name: str | None = None) -> Peer:
     peer.load_zone(
         "world.test",
         f"@ MX 10 mx\n@ A {peer.address}\nmx A {peer.address}\nns A {peer.address}\n"
+        f"acme A {peer.address}\n"
         f'smarthost A {peer.address}\n@ TXT "v=spf1 mx -all"\n',
     )
     peer.name_address(peer.address, HOSTNAME)

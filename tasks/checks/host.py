@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from facts.health import HealthState
 from facts.services import SERVICES, ServiceState
-from operations import fail2ban, limits, opendmarc, postfix, postsrsd, web
+from operations import fail2ban, limits, opendmarc, postfix, postsrsd, renewal, web
 from settings import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
@@ -39,6 +39,8 @@ def expected(mail: Settings) -> list[str]:
         "postsrsd": postsrsd.runs(mail),
         limits.NAME: limits.runs(mail),
         web.NAME: web.runs(mail),
+        renewal.TIMER: renewal.runs(mail),
+        renewal.PATH: renewal.follows(mail),
     }
     return [service.name for service in SERVICES if optional.get(service.name, True)]
 

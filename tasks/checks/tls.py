@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
+from operations import renewal
 from operations.certificates import names_of, uncovered
 from settings import Settings
 from tasks.checks.finding import Finding, Severity
@@ -17,6 +18,8 @@ from tasks.checks.judging import plain, unknown, unrepeated
 
 SECONDS = 5.0
 SOON = timedelta(days=14)
+#: A certificate that lives for less than this is renewed later than SOON: see `soon`.
+SHORT_LIFE = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,8 @@ def certificate(mail: Settings, served: Mapping[int, Served], now: datetime) -> 
         seen += "; self-signed, as configured: mail programs ask whether to trust it"
     severity = Severity.RECOMMENDED if bad and ends_only else Severity.REQUIRED
     remedy = "renew it, and run deploy.py, which puts it in place and reloads the services"
+    if renewal.runs(mail):
+        remedy = "run deploy.py; `journalctl -t mailhost-certificate` on the host says what failed"
     return plain(id, f"ports {_ports(shown)}", severity, bool(bad), seen, wanted, remedy)
 
 
@@ -194,7 +199,7 @@ def _faults(mail: Settings, served: Served, now: datetime) -> list[str]:
     faults = []
     if found.not_valid_after_utc < now:
         faults.append(f"expired on {found.not_valid_after_utc:%Y-%m-%d}")
-    elif found.not_valid_after_utc - now < SOON:
+    elif found.not_valid_after_utc - now < soon(found):
         faults.append(_ending(served))
     if found.not_valid_before_utc > now:
         faults.append(f"valid from {found.not_valid_before_utc:%Y-%m-%d} on only")
@@ -205,6 +210,12 @@ def _faults(mail: Settings, served: Served, now: datetime) -> list[str]:
     if served.untrusted and not faults:  # what has expired is not trusted either: once is enough
         faults.append(f"not trusted: {served.untrusted}")
     return faults
+
+
+def soon(certificate: x509.Certificate) -> timedelta:
+    """Return what should be left of a certificate: renewal begins at a third of its lifetime."""
+    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    return SOON if life > SHORT_LIFE else life / 5
 
 
 def version(served: Mapping[int, Served]) -> Finding:

@@ -14,7 +14,7 @@ from facts.packages import PackageStates
 from facts.services import ServiceState
 from facts.system import SystemState
 from facts.tls import PEM
-from operations import dovecot
+from operations import dovecot, renewal
 from operations import packages as debian
 from operations.configuration import Configuration, File
 from settings import Settings
@@ -79,7 +79,8 @@ def rows(
     inactive = [
         name
         for name in services.wanted(configurations)
-        if name not in seen.units or not seen.units[name].active
+        if name not in (renewal.TIMER, renewal.PATH)  # all ports are served without them
+        and (name not in seen.units or not seen.units[name].active)
     ]
     return [
         *machine.packages(debian.wanted(mail, seen.system), seen.packages),

@@ -10,7 +10,8 @@ from facts.firewall import RULES, FirewallState
 from facts.live import Listener, LiveState
 from facts.tls import PEM, CertificateState
 from operations import firewall as rules
-from operations import tls, web
+from operations import renewal, tls, web
+from operations.certificates import uncovered
 from settings import Settings
 from tasks.checks.tls import PORTS
 from tasks.drifts.row import Row, moment
@@ -113,17 +114,28 @@ def certificates(
         yield Row(PEM, wanted, reason, _since(disk, now))
     if disk is None:
         return  # files are judged as files
-    if mail.mail_tls.mode == "files" and disk.not_after < now:
+    if mail.mail_tls.mode != "self-signed" and disk.not_after < now:
         yield Row(PEM, "a valid certificate", _until(disk), disk.not_after)
+    if renewal.runs(mail) and (found := _unfit(mail, disk)):
+        yield Row(PEM, f"issued, for {', '.join(mail.names)}", found, disk.not_before)
     mute = [port for port in asked if port not in served]
     if mute:
-        yield Row(_ports("TLS", mute), _until(disk), "no certificate within 3 seconds")
+        yield Row(_ports("TLS", mute), _until(disk), "no certificate within 10 seconds")
     others = {served[port].sha256: served[port] for port in asked if port in served}
     for sha256, shown in others.items():
         if sha256 != disk.sha256:
             ports = [port for port in asked if port in served and served[port].sha256 == sha256]
             found = f"another, for {', '.join(shown.names) or 'no name'}, {_until(shown)}"
             yield Row(_ports("certificate", ports), f"that of {PEM}", found, shown.not_before)
+
+
+def _unfit(mail: Settings, disk: CertificateState) -> str:
+    """Return why the host has to bring another certificate than the one on disk, its end apart."""
+    if disk.self_signed:
+        return "self-signed"
+    if missing := uncovered(disk.names, mail.names):
+        return f"not for {', '.join(missing)}"
+    return "" if disk.key_matches else "its key is another"
 
 
 def _since(disk: CertificateState | None, now: datetime) -> datetime | None:

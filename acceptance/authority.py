@@ -1,0 +1,100 @@
+"""
+A certification authority in the peer: Pebble, by which Let's Encrypt lets clients be tested. As it
+is by default, it rejects a good nonce now and then, and takes its time to look.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from acceptance.mailhost import MailHost
+from acceptance.wait import wait_until
+
+NAME = "acme.world.test"
+URL = f"https://{NAME}:14000/dir"
+EAB = ("kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W")
+_FOLDER = "/run/pebble"
+_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def own_certificate() -> tuple[str, str]:
+    """Return a certificate for the authority's own HTTPS, which vouches for itself, and its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    names = x509.SubjectAlternativeName([x509.DNSName(NAME)])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=9))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return certificate.public_bytes(Encoding.PEM).decode(), pem.decode()
+
+
+class Authority:
+    """Pebble, and the host's trust in its HTTPS, and in nobody else's: uacme reads all it has."""
+
+    def __init__(self, host: MailHost) -> None:
+        self.host, self.peer = host, host.peer
+        self.certificate, key = own_certificate()
+        for name, text in (("cert.pem", self.certificate), ("key.pem", key)):
+            self.peer.exec("sh", "-c", f"mkdir -p {_FOLDER}; cat > {_FOLDER}/{name}", input=text)
+        host.run(
+            "sh", "-c", f"cp -n {_BUNDLE} /root/bundle; cat > {_BUNDLE}", input=self.certificate
+        )
+
+    def start(self, days: float = 90, bound: bool = False) -> None:
+        """
+        Begin anew, without an account, with other roots.
+
+        + days: lifetime of what it issues
+        + bound: whether an account needs another one elsewhere
+        """
+        self.stop()
+        config = {
+            "listenAddress": "0.0.0.0:14000",
+            "managementListenAddress": "0.0.0.0:15000",
+            "certificate": f"{_FOLDER}/cert.pem",
+            "privateKey": f"{_FOLDER}/key.pem",
+            "httpPort": 80,
+            "tlsPort": 443,
+            "certificateValidityPeriod": int(days * 86400),
+            "externalAccountBindingRequired": bound,
+            "externalAccountMACKeys": dict([EAB]),
+        }
+        text = json.dumps({"pebble": config})
+        self.peer.exec("sh", "-c", f"cat > {_FOLDER}/config.json", input=text)
+        run = ("systemd-run", "-q", "--collect", "--unit=pebble", "pebble", "-strict")
+        self.peer.exec(*run, "-config", f"{_FOLDER}/config.json", "-dnsserver", "127.0.0.1:53")
+        wait_until(self.root, 10, "Pebble serves")
+
+    def stop(self) -> None:
+        """Be out of reach."""
+        self.peer.exec("systemctl", "stop", "pebble", check=False)
+
+    def root(self) -> str:
+        """Return the root of what it issues at present."""
+        get = ("curl", "-sf", "--cacert", f"{_FOLDER}/cert.pem", "--resolve")
+        place = f"https://{NAME}:15000/roots/0"
+        return self.peer.exec(*get, f"{NAME}:15000:127.0.0.1", place, check=False)
+
+    def requests(self) -> int:
+        """Return how many requests it got since it began."""
+        log = self.peer.exec("journalctl", "-q", "-o", "cat", "-u", "pebble", "--no-pager")
+        _, _, last = log.rpartition("Starting Pebble ACME server")
+        return last.count("/dir") + last.count("POST /")
+
+    def forget(self) -> None:
+        """Stop, and take the host's trust away."""
+        self.stop()
+        self.host.run("sh", "-c", f"mv -f /root/bundle {_BUNDLE}")

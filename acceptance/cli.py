@@ -1,0 +1,132 @@
+"""
+pyinfra's CLI without its second of imports: they are made once, in a process that forks for each
+run. What a run does from there on is what `pyinfra` does, in a process of its own. Tests that kill
+a run, and those of a bare host, start the program itself (`MailHost.command`).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("facts", "operations")
+WIDTH = 16  # of a number in the answer: first the process, then its exit code
+
+
+def run(
+    command: Sequence[str], env: Mapping[str, str] | None = None, timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
+    """
+    Run a command line of `pyinfra` from the repository's root.
+
+    + env: instead of this process's
+    + timeout: in seconds; TimeoutExpired after it, and the run is killed
+    """
+    request = json.dumps([list(command), dict(env or os.environ)])
+    reading, writing = os.pipe()
+    with (
+        tempfile.TemporaryFile() as asked,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        asked.write(request.encode())
+        asked.seek(0)
+        files = [asked.fileno(), out.fileno(), err.fileno(), writing]
+        socket.send_fds(_server(), [b"run"], files)
+        os.close(writing)
+        pid = _answer(reading, command, 60)
+        try:
+            code = _answer(reading, command, timeout)
+        except subprocess.TimeoutExpired:
+            os.kill(pid, signal.SIGKILL)
+            raise
+        finally:
+            os.close(reading)
+        return subprocess.CompletedProcess(list(command), code, _text(out), _text(err))
+
+
+def _answer(pipe: int, command: Sequence[str], timeout: float) -> int:
+    if not select.select([pipe], [], [], timeout)[0]:
+        raise subprocess.TimeoutExpired(list(command), timeout)
+    return int(os.read(pipe, WIDTH) or -signal.SIGKILL)  # nothing: it was killed
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
+@functools.cache
+def _server() -> socket.socket:
+    """Start the process that forks; it ends with this one."""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    subprocess.Popen(
+        [sys.executable, "-m", "acceptance.cli", str(its.fileno())],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        pass_fds=[its.fileno()],
+    )
+    its.close()
+    return ours
+
+
+def _serve(control: socket.socket) -> None:
+    """Fork for each request, until the other end is closed."""
+    # As they are before pyinfra patches them for gevent, which must not begin in this process.
+    fork = os.fork
+    main = importlib.import_module("pyinfra_cli.main").main
+    for package in map(importlib.import_module, PACKAGES):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        message, files, _, _ = socket.recv_fds(control, 16, 4)
+        if not message:
+            return
+        if fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            control.close()
+            _run(main, *files)
+        for file in files:
+            os.close(file)
+
+
+def _run(main: object, asked: int, out: int, err: int, exit_code: int) -> None:
+    """Be one run: its arguments and environment, its output, its exit code."""
+    os.write(exit_code, f"{os.getpid():{WIDTH}}".encode())
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    with open(asked, encoding="utf-8") as file:
+        sys.argv, environment = json.load(file)
+    os.environ.clear()
+    os.environ.update(environment)
+    code = 1
+    try:
+        code = main() or 0  # type: ignore[operator]
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.write(exit_code, f"{code:{WIDTH}}".encode())
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
