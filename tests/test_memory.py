@@ -96,7 +96,7 @@ def test_alarms_are_what_no_test_provoked() -> None:
             "postfix/smtpd[515]: fatal: unable to connect to the public subcleanup service",
             "dovecot[9]: imap: Panic: file x.c: line 1: assertion failed",
             "acceptance[2]: what is fatal is provoked to here",
-            "sudo[3]: admin : COMMAND=/bin/grep fatal",
+            "Nov 25 10:15:12 mail.example.test sudo[3]: admin : COMMAND=/bin/grep fatal",
             "postfix/master[4]: fatal: bind 127.0.0.1 port 10026: Address already in use",
         ]
     ) == [
