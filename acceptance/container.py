@@ -56,9 +56,15 @@ class Target:
         input: str | bytes | None = None,
         check: bool = True,
         timeout: float = 300,
+        by_engine: bool = False,
     ) -> str:
-        """Run a command as root; return its output (what is not UTF-8 in it as surrogates)."""
-        command, env = self._entering(input is not None)
+        """
+        Run a command as root; return its output (what is not UTF-8 in it as surrogates).
+
+        + by_engine: the container may shut down meanwhile: nsenter(1) stops where its child is
+          stopped, as systemd does to all at the end, and would never go on
+        """
+        command, env = self._entering(input is not None, by_engine)
         done = subprocess.run(
             [*command, *argv],
             env=env,
@@ -72,12 +78,12 @@ class Target:
             raise CommandFailed(argv, done.returncode, out, err)
         return out
 
-    def _entering(self, reads: bool) -> tuple[list[str], dict[str, str] | None]:
+    def _entering(self, reads: bool, by_engine: bool) -> tuple[list[str], dict[str, str] | None]:
         """
         Return what runs a command inside, and its environment: nsenter(1) for root and an engine on
         this machine, which costs a twentieth of `docker exec`; otherwise that.
         """
-        nsenter = shutil.which("nsenter")
+        nsenter = None if by_engine else shutil.which("nsenter")
         if nsenter and os.geteuid() == 0 and engine.chosen_elsewhere() is None:
             return [nsenter, "--all", "--target", str(self.pid), "--"], ENVIRONMENT
         return ["docker", "exec", *(["-i"] if reads else []), self.id], None
