@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -226,11 +225,14 @@ def _as_the_test_expects_it(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(autouse=True)
 def _as_the_journal_expects_it(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Tell the host's journal of a test that is `provoking`."""
-    with ExitStack() as around:
-        if request.node.get_closest_marker("provoking"):
-            around.enter_context(memory.provoking(request.getfixturevalue("host").target))
+    """Tell the host's journal of a test that is `provoking`; a reboot makes it another target."""
+    if not request.node.get_closest_marker("provoking"):
         yield
+        return
+    host: MailHost = request.getfixturevalue("host")
+    memory.provoke(host.target)
+    yield
+    memory.provoke(host.target, ends=True)
 
 
 @pytest.hookimpl(hookwrapper=True)

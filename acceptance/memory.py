@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from acceptance.container import Target
@@ -52,20 +50,15 @@ def processes(target: Target) -> dict[str, list[float]]:
     return found
 
 
-#: What no service may ever say, and what only a test may bring about that says so (`provoking`).
+#: What no service may ever say, and what only a test may bring about that says so (`provoke`).
 _NEVER = r"\b(oom|out of memory|panic)\b"
 _UNPROVOKED = r"\bfatal\b"
 _BEGIN, _END = "what is fatal is provoked from here", "what is fatal is provoked to here"
 
 
-@contextmanager
-def provoking(target: Target) -> Iterator[None]:
-    """Write into the target's journal that fatal errors are provoked: services are killed, say."""
-    target.exec("logger", "-t", "acceptance", _BEGIN)
-    try:
-        yield
-    finally:
-        target.exec("logger", "-t", "acceptance", _END)
+def provoke(target: Target, ends: bool = False) -> None:
+    """Write into the journal that fatal errors are provoked from here on: something is killed."""
+    target.exec("logger", "-t", "acceptance", _END if ends else _BEGIN)
 
 
 def alarms(target: Target, since: float) -> list[str]:
