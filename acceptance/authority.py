@@ -84,8 +84,16 @@ class Authority:
 
     def root(self) -> str:
         """Return the root of what it issues at present."""
+        return self._ask("roots/0")
+
+    def status(self, certificate: x509.Certificate) -> str:
+        """Return what it says of a certificate of its own: "Valid" or "Revoked"."""
+        said = self._ask(f"cert-status-by-serial/{certificate.serial_number:x}")
+        return str(json.loads(said)["Status"])
+
+    def _ask(self, path: str) -> str:
         get = ("curl", "-sf", "--cacert", f"{_FOLDER}/cert.pem", "--resolve")
-        place = f"https://{NAME}:15000/roots/0"
+        place = f"https://{NAME}:15000/{path}"
         return self.peer.exec(*get, f"{NAME}:15000:127.0.0.1", place, check=False)
 
     def requests(self) -> int:

@@ -41,16 +41,18 @@ from settings import Limits
 from tasks.password import sha512_crypt
 
 RELEASES = (13, 12)
-#: Parts of a release's tests, about equally long; the rest is one more, and so are the tests of
-#: two hosts. `make acceptance` has a worker for each part, so that none needs two targets.
+#: Parts of a release's tests, the longest first; "mail" is the rest, and the tests of two hosts are
+#: one more. `make acceptance` gives each part to one worker, so that none needs two targets.
 PARTS = {
-    "deploys": ("deploy", "drift", "interruption", "acme"),
-    "settings": ("users", "score", "inbound", "relayhost", "import", "firewall"),
-    "attacks": ("abuse", "floods", "from_header", "limits", "load"),
     "faults": (
         *("durability", "disk_full", "reboot", "transaction"),
         *("drift_report", "round_trips", "sandbox", "secrets", "updates", "web"),
     ),
+    "deploys": ("deploy", "drift", "interruption"),
+    "mail": (),
+    "settings": ("users", "score", "inbound", "relayhost", "import", "firewall"),
+    "attacks": ("abuse", "floods", "from_header", "limits", "load"),
+    "certificates": ("acme",),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 
@@ -76,6 +78,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for release in releases
         ]
         metafunc.parametrize("release", marked, scope="session")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have the long parts begin first, where workers share them."""
+    if hasattr(config, "workerinput"):
+        order = [*PARTS, "pair"]
+        groups = (item.get_closest_marker("xdist_group") for item in items)
+        parts = [group.args[0].rpartition("-")[2] if group else "pair" for group in groups]
+        places = sorted(range(len(items)), key=lambda place: order.index(parts[place]))
+        items[:] = [items[place] for place in places]
 
 
 HASHES = {user: sha512_crypt(password) for user, password in PASSWORDS.items()}
@@ -178,7 +191,8 @@ def host(
             world.load_zone(origin, zone)
     began = time.time()
     yield deployed
-    killed, alarms = memory.usage(deployed.target).oom_kills, memory.alarms(deployed.target, began)
+    killed = memory.usage(deployed.target).oom_kills
+    alarms = memory.alarms(deployed.target, began, deployed.provoked)
     if not keep:
         deployed.target.remove()
         world.remove()
@@ -225,14 +239,11 @@ def _as_the_test_expects_it(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(autouse=True)
 def _as_the_journal_expects_it(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Tell the host's journal of a test that is `provoking`; a reboot makes it another target."""
-    if not request.node.get_closest_marker("provoking"):
-        yield
-        return
-    host: MailHost = request.getfixturevalue("host")
-    memory.provoke(host.target)
+    """Keep from when to when a test is `provoking`."""
+    began = time.time()
     yield
-    memory.provoke(host.target, ends=True)
+    if request.node.get_closest_marker("provoking"):
+        request.getfixturevalue("host").provoked.append((began, time.time()))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -79,6 +79,7 @@ class MailHost:
     by_docker: bool = False  # else over SSH
     forks: bool = True  # runs of the CLI begin in acceptance/cli.py, else from nothing
     plain: bool = False  # the last run deployed the inventory as it is
+    provoked: list[tuple[float, float]] = field(default_factory=list)  # when services were killed
     hostname: str = HOSTNAME
     domains: tuple[str, ...] = DOMAINS
     passwords: dict[str, str] = field(default_factory=lambda: dict(PASSWORDS))

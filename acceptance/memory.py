@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acceptance.container import Target
@@ -50,35 +51,29 @@ def processes(target: Target) -> dict[str, list[float]]:
     return found
 
 
-#: What no service may ever say, and what only a test may bring about that says so (`provoke`).
+#: What no service may ever say, and what one may that a test kills or hinders.
 _NEVER = r"\b(oom|out of memory|panic)\b"
 _UNPROVOKED = r"\bfatal\b"
-_BEGIN, _END = "what is fatal is provoked from here", "what is fatal is provoked to here"
 
 
-def provoke(target: Target, ends: bool = False) -> None:
-    """Write into the journal that fatal errors are provoked from here on: something is killed."""
-    target.exec("logger", "-t", "acceptance", _END if ends else _BEGIN)
-
-
-def alarms(target: Target, since: float) -> list[str]:
+def alarms(target: Target, since: float, provoked: Sequence[tuple[float, float]] = ()) -> list[str]:
     """
     Return the journal's lines that tell of a crash or of too little memory.
 
     + since: seconds since the epoch
+    + provoked: when, from and to, a test killed or hindered services: what is fatal is its doing
     """
-    search = ("journalctl", "-q", "--no-pager", f"--since=@{since:.0f}", "--case-sensitive=no")
-    return unprovoked(
-        target.exec(*search, "-g", f"{_NEVER}|{_UNPROVOKED}", check=False).splitlines()
-    )
+    search = ("journalctl", "-q", "--no-pager", "-o", "short-unix", f"--since=@{since:.0f}")
+    said = ("--case-sensitive=no", "-g", f"{_NEVER}|{_UNPROVOKED}")
+    return unprovoked(target.exec(*search, *said, check=False).splitlines(), provoked)
 
 
-def unprovoked(lines: list[str]) -> list[str]:
+def unprovoked(lines: Sequence[str], provoked: Sequence[tuple[float, float]]) -> list[str]:
     """Return which of the journal's lines no test accounts for; sudo(8) quotes commands in its."""
-    found, provoked = [], False
+    found = []
     for line in lines:
-        if "acceptance[" in line:
-            provoked = line.endswith(_BEGIN)
-        elif " sudo[" not in line and not (provoked and not re.search(_NEVER, line, re.I)):
+        moment = float(line.split(" ", 1)[0])
+        excused = any(begin <= moment <= end for begin, end in provoked)
+        if " sudo[" not in line and not (excused and not re.search(_NEVER, line, re.IGNORECASE)):
             found.append(line)
     return found

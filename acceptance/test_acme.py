@@ -50,6 +50,14 @@ def put_in_place(host: MailHost, name: str, left: float) -> None:
     host.run("sh", "-c", f"cat > {PEM}", input=pem.decode())
 
 
+REVOKE = f"""
+openssl x509 -in {PEM} -out /root/revoked.pem
+account=$(dirname /var/lib/mailhost-certificate/*/registered)
+uacme -a {URL} -c "$account" revoke /root/revoked.pem
+touch {ASKED}
+"""
+
+
 @pytest.fixture(scope="module")
 def authority(host: MailHost) -> Iterator[Authority]:
     """An authority that the host trusts, and cannot reach until it is started."""
@@ -180,7 +188,7 @@ def idling(host: MailHost, count: int) -> Iterator[list[imaplib.IMAP4]]:
             assert client.noop()[0] == "OK"
 
 
-def test_two_renewals_under_open_sessions(changed_host: MailHost, authority: Authority) -> None:
+def test_renewals_under_open_sessions(changed_host: MailHost, authority: Authority) -> None:
     host, context = changed_host, strict(authority)
     pids = host.pids()
     with idling(host, 20), host.smtp(587, "alice") as smtp:
@@ -189,10 +197,15 @@ def test_two_renewals_under_open_sessions(changed_host: MailHost, authority: Aut
             put_in_place(host, name, left)
             assert renew(host) == ""
             certificates.append(all_ports_serve(host, context))
+        host.run("sh", "-euc", REVOKE)  # what the README says of a stolen key
+        assert authority.status(certificates[-1]) == "Revoked"
+        assert renew(host) == ""
+        certificates.append(all_ports_serve(host, context))
+        assert authority.status(certificates[-1]) == "Valid"
         assert smtp.noop()[0] == 250
         smtp.send_message(message("Renewed", "alice@example.test", "alice@example.test"))
-    assert len({each.serial_number for each in certificates}) == 3
-    assert len({public_key(each) for each in certificates}) == 3
+    assert len({each.serial_number for each in certificates}) == 4
+    assert len({public_key(each) for each in certificates}) == 4
     assert host.pids() == pids
     host.wait_for("alice", "Renewed")
 
