@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
-from acceptance.mailhost import MailHost
+from acceptance.container import CommandFailed
+from acceptance.issuing import Authority
+from acceptance.mailhost import HOSTNAME, MailHost
 
 CAROL = "carol@second.test"
 MBSYNC = """
@@ -16,7 +19,7 @@ User carol@second.test
 Pass carol-password
 TLSType {tls}
 SystemCertificates no
-CertificateFile {folder}/host.pem
+CertificateFile {folder}/ca.pem
 
 IMAPStore theirs
 Account host
@@ -33,29 +36,34 @@ SyncState *
 FETCHMAIL = """
 poll imap.example.test protocol POP3 service {port} auth password
   user "carol@second.test" password "carol-password" {tls}
-  sslcertck sslcertfile {folder}/host.pem
+  sslcertck sslcertfile {folder}/ca.pem
   keep mda "cat >> {folder}/fetched"
 """
 
 
 @pytest.fixture(scope="module")
-def folder(host: MailHost) -> str:
-    """A folder at the peer, with the certificate that its programs are to trust."""
-    host.be_plain()
+def folder(
+    host: MailHost, module_deploys: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A folder at the peer with the authority that its programs trust, which the host is from."""
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    issued = authority.issue([HOSTNAME, "imap.example.test", "smtp.example.test"])
+    host.must_deploy(mail_tls={"mode": "files", "cert": str(issued.chain), "key": str(issued.key)})
     path = f"/tmp/{uuid4().hex}"
     host.peer.exec("mkdir", "-p", f"{path}/inbox")
-    certificate = host.run("openssl", "x509", "-in", "/etc/ssl/mail/mail.pem")
-    host.peer.exec("sh", "-c", f"cat > {path}/host.pem", input=certificate)
+    host.peer.exec("sh", "-c", f"cat > {path}/ca.pem", input=authority.path.read_text())
     # Its own BIND knows where the host is.
+    kept = host.peer.exec("cat", "/etc/resolv.conf")
     host.peer.exec("sh", "-c", "echo nameserver 127.0.0.1 > /etc/resolv.conf")
-    return path
+    yield path
+    host.peer.exec("sh", "-c", "cat > /etc/resolv.conf", input=kept)
 
 
 def submit(host: MailHost, folder: str, subject: str, *how: str) -> None:
     """Send a message with swaks, from bob to carol."""
     to = ("--server", "smtp.example.test", "--to", CAROL, "--from", "bob@example.test")
     login = ("--auth", "--auth-user", "bob@example.test", "--auth-password", "bob: pass:word")
-    verify = ("--tls-verify-ca", "--tls-ca-path", f"{folder}/host.pem")
+    verify = ("--tls-verify-ca", "--tls-ca-path", f"{folder}/ca.pem")
     host.peer.exec("swaks", *to, *login, *verify, *how, "--header", f"Subject: {subject}")
     host.wait_for(CAROL, subject)
 
@@ -92,6 +100,18 @@ def test_curl_reads(host: MailHost, folder: str, url: str) -> None:
     subject = f"curl {uuid4().hex}"
     submit(host, folder, subject, "--port", "465", "-tlsc")
     # Without a message's number: IMAP lists folders, POP3 messages.
-    login = ("--user", f"{CAROL}:carol-password", "--cacert", f"{folder}/host.pem")
+    login = ("--user", f"{CAROL}:carol-password", "--cacert", f"{folder}/ca.pem")
     listed = host.peer.exec("curl", "--silent", "--show-error", *login, url)
     assert ('"/" Drafts' in listed) if url.startswith("imap") else listed.startswith("1 ")
+
+
+@pytest.mark.one_release
+def test_a_name_that_the_certificate_lacks_is_refused(host: MailHost, folder: str) -> None:
+    lacking = "pop.example.test"  # the authority is the right one
+    host.peer.exec("sh", "-c", f"echo {host.target.address} {lacking} >> /etc/hosts")
+    rc = MBSYNC.format(folder=folder, tls="IMAPS").replace("imap.example.test", lacking)
+    host.peer.exec("sh", "-c", f"cat > {folder}/lacking", input=rc)
+    with pytest.raises(CommandFailed, match=f"{lacking}.*not|certificate.*{lacking}"):
+        host.peer.exec("mbsync", "-c", f"{folder}/lacking", "inbox")
+    with pytest.raises(CommandFailed, match="no alternative certificate subject name"):
+        host.peer.exec("curl", "-sS", "--cacert", f"{folder}/ca.pem", f"pop3s://{lacking}")
