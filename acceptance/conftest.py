@@ -83,12 +83,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Have the long parts begin first, where workers share them."""
+    order = [*PARTS, "pair"]
+
+    def place(item: pytest.Item) -> int:
+        group = item.get_closest_marker("xdist_group")
+        return order.index(group.args[0].rpartition("-")[2] if group else "pair")
+
     if hasattr(config, "workerinput"):
-        order = [*PARTS, "pair"]
-        groups = (item.get_closest_marker("xdist_group") for item in items)
-        parts = [group.args[0].rpartition("-")[2] if group else "pair" for group in groups]
-        places = sorted(range(len(items)), key=lambda place: order.index(parts[place]))
-        items[:] = [items[place] for place in places]
+        items.sort(key=place)
 
 
 HASHES = {user: sha512_crypt(password) for user, password in PASSWORDS.items()}

@@ -74,6 +74,7 @@ def unprovoked(lines: Sequence[str], provoked: Sequence[tuple[float, float]]) ->
     for line in lines:
         moment = float(line.split(" ", 1)[0])
         excused = any(begin <= moment <= end for begin, end in provoked)
-        if " sudo[" not in line and not (excused and not re.search(_NEVER, line, re.IGNORECASE)):
+        counts = _NEVER if excused else f"{_NEVER}|{_UNPROVOKED}"
+        if " sudo[" not in line and re.search(counts, line, re.IGNORECASE):
             found.append(line)
     return found
