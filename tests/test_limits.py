@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,21 @@ def test_the_counts_outlive_the_process_and_are_shared(tmp_path: Path) -> None:
         thread.join()
     assert (results.count(""), len(results)) == (100, 120)
     assert refused(counts(tmp_path, messages_day=100), message())
+
+
+def test_several_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(200):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            begin = threading.Barrier(8)
+
+            def send(process: Counts, begin: threading.Barrier = begin) -> str:
+                begin.wait()
+                return refused(process, message())
+
+            results = pool.map(send, [counts(folder, messages_day=5) for _ in range(8)])
+            assert list(results).count("") == 5
 
 
 def test_old_rows_go(tmp_path: Path) -> None:

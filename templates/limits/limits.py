@@ -11,6 +11,7 @@ process, so that memory does not grow with the sessions. Debian's Python alone, 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -263,7 +264,13 @@ class Counts:
 
 def _open(path: str) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    db.executescript(SCHEMA)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    try:
+        # sqlite waits for every other lock by itself, but not where a new file becomes WAL.
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        db.executescript(SCHEMA)
+    finally:
+        os.close(folder)
     db.execute("PRAGMA quick_check(1)").fetchone()
     return db
 
