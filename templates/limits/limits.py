@@ -14,13 +14,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import selectors
 import signal
 import socket
-import socketserver
 import sqlite3
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -277,55 +278,56 @@ def _open(path: str) -> sqlite3.Connection:
 
 def attributes(request: bytes) -> dict[str, str]:
     """Return a request's attributes, which are one to a line."""
-    lines = request.decode(errors="replace").split("\n")
-    return dict(line.split("=", 1) for line in lines if line)
+    lines = request.decode(errors="replace").rstrip("\n").split("\n")
+    return dict([line.split("=", 1) for line in lines])
 
 
-class Session(socketserver.BaseRequestHandler):
+class Session:
     """One smtpd process: its requests come in the order of its SMTP sessions."""
 
-    server: Server
-    request: socket.socket
+    def __init__(self, connection: socket.socket, server: Server) -> None:
+        self.connection = connection
+        self._server = server
+        self._instance, self._recipients, self._received = "", list[str](), b""
 
-    def handle(self) -> None:
-        """Answer until smtpd closes. What fails ends the connection: smtpd says 451 by itself."""
-        instance, recipients, received = "", list[str](), b""
-        while more := self.request.recv(65536):
-            # Postfix waits for the answer to a request before it sends the next.
-            received += more
-            if not received.endswith(b"\n\n"):
-                continue
-            asked, received = attributes(received), b""
-            if asked["instance"] != instance:
-                instance, recipients = asked["instance"], []
-            if asked["protocol_state"] == "RCPT":
-                recipients.append(asked["recipient"].lower())
-                self._answer("DUNNO")
-            else:
-                self._data(asked, recipients)
+    def go_on(self) -> bool:
+        """Answer what has come; return whether smtpd is still there."""
+        more = self.connection.recv(65536)
+        self._received += more
+        # Postfix waits for the answer to a request before it sends the next.
+        if self._received.endswith(b"\n\n"):
+            request, self._received = attributes(self._received), b""
+            self._answer(request)
+        return bool(more)
 
-    def _answer(self, action: str) -> None:
-        self.request.sendall(f"action={action}\n\n".encode())
+    def _answer(self, request: dict[str, str]) -> None:
+        if request["instance"] != self._instance:
+            self._instance, self._recipients = request["instance"], []
+        if request["protocol_state"] == "RCPT":
+            self._recipients.append(request["recipient"].lower())
+            action = "DUNNO"
+        else:
+            action = self._data(request["sasl_username"], int(request["recipient_count"]))
+        self.connection.sendall(f"action={action}\n\n".encode())
 
-    def _data(self, request: dict[str, str], recipients: list[str]) -> None:
-        counts, login, now = self.server.counts, request["sasl_username"], int(time.time())
+    def _data(self, login: str, recipients: int) -> str:
         # This process began after the recipients were named: who they are is lost.
-        if len(recipients) < int(request["recipient_count"]):
-            return self._answer(TRY_AGAIN)
-        remote = frozenset(each for each in recipients if is_remote(each, counts.plan.domains))
+        if len(self._recipients) < recipients:
+            return TRY_AGAIN
+        counts, now = self._server.counts, int(time.time())
+        remote = frozenset(
+            each for each in self._recipients if is_remote(each, counts.plan.domains)
+        )
         try:
-            refusal = counts.take(Message(login, len(recipients), remote), now)
+            refusal = counts.take(Message(login, len(self._recipients), remote), now)
         except sqlite3.Error as error:
             print(f"{login} was not counted, and has to wait: {error}", file=sys.stderr)
-            return self._answer(TRY_AGAIN)
+            return TRY_AGAIN
         if refusal is None:
-            return self._answer("DUNNO")
-        self._answer(f"450 4.7.1 {refusal.text}")
+            return "DUNNO"
         if refusal.first:
-            owner = counts.plan.owner
-            with self.server.telling:
-                counts.told(login, now, tell(owner, notice(owner, login, refusal, now)))
-        return None
+            self._server.tell_owner(login, refusal, now)
+        return f"450 4.7.1 {refusal.text}"
 
 
 def notice(owner: str, login: str, refusal: Refusal, now: int) -> str:
@@ -367,28 +369,52 @@ def tell(owner: str, text: str) -> bool:
     return True
 
 
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """The socket that systemd listens on; a thread for each smtpd process."""
+class Server:
+    """
+    The socket that systemd listens on, and the smtpd processes that are connected.
 
-    daemon_threads = True
-    timeout = IDLE
+    One loop answers them all: a thread for each would cost as much as the counting.
+    """
 
     def __init__(self, listening: socket.socket, counts: Counts) -> None:
-        super().__init__("", Session, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listening
         self.counts = counts
-        self.idle = False
-        self.telling = threading.Lock()
+        self._telling = threading.Lock()
+        self._sockets = selectors.DefaultSelector()
+        self._sockets.register(listening, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Answer until nobody is connected, and nobody comes for a while."""
+        while (ready := self._sockets.select(IDLE)) or len(self._sockets.get_map()) > 1:
+            for key, _ in ready:
+                if key.data:
+                    self._go_on(key.data)
+                else:
+                    session = Session(key.fileobj.accept()[0], self)  # type: ignore[union-attr]
+                    self._sockets.register(session.connection, selectors.EVENT_READ, session)
+
+    def _go_on(self, session: Session) -> None:
+        """What fails ends the connection: smtpd says 451 by itself."""
+        try:
+            if session.go_on():
+                return
+        except Exception:
+            traceback.print_exc()
+        self._sockets.unregister(session.connection)
+        session.connection.close()
+
+    def tell_owner(self, login: str, refusal: Refusal, now: int) -> None:
+        """Begin to tell him; nobody's answer waits for that."""
+        threading.Thread(target=self._tell, args=(login, refusal, now)).start()
+
+    def _tell(self, login: str, refusal: Refusal, now: int) -> None:
+        owner = self.counts.plan.owner
+        with self._telling:
+            self.counts.told(login, now, tell(owner, notice(owner, login, refusal, now)))
 
     def stop(self, *_: object) -> None:
         """End, but not between telling the owner and writing down that he was told."""
-        with self.telling:
+        with self._telling:
             os._exit(0)
-
-    def handle_timeout(self) -> None:
-        """No connection came in time: the end, unless there is one still."""
-        self.idle = threading.active_count() == 1
 
 
 def main(database: str, plan: str) -> None:
@@ -399,8 +425,7 @@ def main(database: str, plan: str) -> None:
         return
     server = Server(socket.socket(fileno=3), counts)  # systemd's, see sd_listen_fds(3)
     signal.signal(signal.SIGTERM, server.stop)
-    while not server.idle:
-        server.handle_request()
+    server.serve()
 
 
 if __name__ == "__main__":
