@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from operations.configuration import Configuration, File, render
 from operations.system import MAIL_FOLDER
@@ -12,7 +13,7 @@ from settings import Settings
 NAME = "mailhost-limits.socket"
 PLAN = "/etc/mailhost/limits.json"
 SCRIPT = "/usr/local/lib/mailhost/limits.py"
-_SOURCE = Path(__file__).resolve().parent.parent / "templates/limits/limits.py"
+_SOURCES = Path(__file__).resolve().parent.parent / "templates/limits"
 
 
 def runs(mail: Settings) -> bool:
@@ -21,13 +22,14 @@ def runs(mail: Settings) -> bool:
     return any(limits.values()) or mail.mail_warmup is not None
 
 
-def plan(mail: Settings) -> dict[str, object]:
+def plan(mail: Settings) -> dict[str, Any]:
     """Return what the service reads: the fields of its `Plan`."""
     return {
         "limits": mail.mail_limits.model_dump() if mail.mail_limits else {},
         "warmup": mail.mail_warmup.model_dump(mode="json") if mail.mail_warmup else None,
         "domains": mail.mail_domains,
         "owner": f"root@{mail.primary_domain}",
+        "notice": (_SOURCES / "notice.txt").read_text(),
     }
 
 
@@ -40,7 +42,7 @@ def configuration(mail: Settings) -> Configuration:
     return Configuration(
         NAME,
         [
-            File(SCRIPT, _SOURCE.read_text()),
+            File(SCRIPT, (_SOURCES / "limits.py").read_text()),
             File(PLAN, json.dumps(plan(mail), indent=2) + "\n"),
             File(f"{units}.socket", render("limits/limits.socket.j2")),
             File(f"{units}.service", service),

@@ -36,7 +36,7 @@ ALICE = "alice@example.org"
 
 
 def counts(folder: Path, warmup: Any = None, **limits: int) -> Counts:
-    plan = Plan(limits, warmup, ["example.org"], "root@example.org")
+    plan = Plan(limits, warmup, ["example.org"], "root@example.org", "")
     return Counts(str(folder / "counts.sqlite"), plan)
 
 
@@ -230,7 +230,8 @@ def test_the_attributes_of_a_request() -> None:
 
 
 def test_the_notice_names_login_limit_and_time() -> None:
-    text = notice("root@example.org", ALICE, Refusal("limit", NOW), NOW)
+    plan = Plan(**operation.plan(settings()))
+    text = notice(plan, ALICE, Refusal("limit", NOW), NOW)
     assert text.isascii()
     assert f"Subject: {ALICE} has reached its sending limit\n" in text
     assert "    limit: try again after 2027-01-15 08:00 UTC\n" in text

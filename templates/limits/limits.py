@@ -75,13 +75,15 @@ class Plan(NamedTuple):
 
     + limits: name of LIMITS -> number, 0 for none
     + warmup: start (ISO date), first_day, double_every; None for a host that is warm
-    + domains, owner: mail to these stays here; who is told
+    + domains: mail to these stays here
+    + owner, notice: who is told of a login's first refusal, and in which words
     """
 
     limits: dict[str, int]
     warmup: dict[str, Any] | None
     domains: list[str]
     owner: str
+    notice: str
 
 
 @dataclass(frozen=True)
@@ -330,30 +332,10 @@ class Session:
         return f"450 4.7.1 {refusal.text}"
 
 
-def notice(owner: str, login: str, refusal: Refusal, now: int) -> str:
+def notice(plan: Plan, login: str, refusal: Refusal, now: int) -> str:
     """Return the mail that tells the owner, once a day."""
-    date_ = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(now))
-    return f"""\
-From: Mail host <{owner}>
-To: {owner}
-Subject: {login} has reached its sending limit
-Date: {date_}
-Auto-Submitted: auto-generated
-Content-Type: text/plain; charset=us-ascii
-
-The login {login} was refused a message:
-
-    {refusal.text}
-
-It is refused more of them until then; each is answered with 450 and none is lost, since the
-program that sends it keeps it. You are told once a day.
-
-Is it a person who sends so much? Then raise mail_limits (or wait, where it is mail_warmup) and
-deploy. If not, somebody has the password: give the login a new one with 'make password', deploy,
-and look at what it sent:
-
-    journalctl -t postfix/submissions/smtpd -t postfix/submission/smtpd -g sasl_username={login}
-"""
+    when = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(now))
+    return plan.notice.format(owner=plan.owner, login=login, why=refusal.text, date=when)
 
 
 def tell(owner: str, text: str) -> bool:
@@ -407,9 +389,10 @@ class Server:
         threading.Thread(target=self._tell, args=(login, refusal, now)).start()
 
     def _tell(self, login: str, refusal: Refusal, now: int) -> None:
-        owner = self.counts.plan.owner
+        plan = self.counts.plan
         with self._telling:
-            self.counts.told(login, now, tell(owner, notice(owner, login, refusal, now)))
+            done = tell(plan.owner, notice(plan, login, refusal, now))
+            self.counts.told(login, now, done)
 
     def stop(self, *_: object) -> None:
         """End, but not between telling the owner and writing down that he was told."""
