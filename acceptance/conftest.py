@@ -48,8 +48,9 @@ PARTS = {
         *("durability", "disk_full", "reboot", "transaction"),
         *("drift_report", "round_trips", "sandbox", "secrets", "updates", "web"),
     ),
-    "deploys": ("deploy", "drift", "interruption"),
     "mail": (),
+    "drifts": ("drift", "interruption"),
+    "deploys": ("deploy",),
     "settings": ("users", "score", "inbound", "relayhost", "import", "firewall"),
     "attacks": ("abuse", "floods", "from_header", "limits", "load"),
     "certificates": ("acme",),
@@ -82,15 +83,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Have the long parts begin first, where workers share them."""
-    order = [*PARTS, "pair"]
+    """
+    Have the long parts begin first, where workers share them, and a module's tests in one row.
 
-    def place(item: pytest.Item) -> int:
+    pytest itself goes from module to module, by the place of a test's parameters, for the sake of
+    the session's fixture `release`: what a module deploys would be deployed again for each.
+    """
+    order = [*PARTS, "pair"] if hasattr(config, "workerinput") else []
+
+    def place(item: pytest.Item) -> tuple[int, str, str, int]:
         group = item.get_closest_marker("xdist_group")
-        return order.index(group.args[0].rpartition("-")[2] if group else "pair")
+        release, _, part = (group.args[0] if group else "pair").rpartition("-")
+        path, line, _ = item.location
+        return order.index(part) if order else 0, release, path, line or 0
 
-    if hasattr(config, "workerinput"):
-        items.sort(key=place)
+    items.sort(key=place)
 
 
 HASHES = {user: sha512_crypt(password) for user, password in PASSWORDS.items()}
