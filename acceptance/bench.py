@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acceptance import crowd, engine, memory, targets
-from acceptance.conftest import inventory_data
+from acceptance.deployed import inventory_data
 from acceptance.mailhost import HOSTNAME, PASSWORDS, ROOT, data_arguments, message
 from acceptance.peer import Peer, start_peer
 from acceptance.progress import say

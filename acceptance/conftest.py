@@ -25,11 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from acceptance import engine, memory, peer, prepared, targets
+from acceptance import deployed, engine, memory, peer, targets
 from acceptance.mailhost import (
-    DOMAINS,
     HOSTNAME,
-    PASSWORDS,
     ROOT,
     MailHost,
     inventory_name,
@@ -37,8 +35,6 @@ from acceptance.mailhost import (
 )
 from acceptance.pair import Pair, two_hosts
 from acceptance.progress import only_one
-from settings import Limits
-from tasks.password import sha512_crypt
 
 RELEASES = (13, 12)
 #: Parts of a release's tests, the longest first; "mail" is the rest, and the tests of two hosts are
@@ -100,9 +96,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=place)
 
 
-HASHES = {user: sha512_crypt(password) for user, password in PASSWORDS.items()}
-
-
 @pytest.fixture(scope="session")
 def ssh_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key for the sudo user `admin`. With --keep it outlives the run, as the target does."""
@@ -118,33 +111,6 @@ def ssh_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path.touch(mode=0o600)
             path.write_bytes(pem)
     return path
-
-
-def inventory_data(target: targets.Target) -> dict[str, object]:
-    """The inventory of the acceptance targets: what most hosts would have, and a little more."""
-    return {
-        "mail_hostname": HOSTNAME,
-        "mail_domains": list(DOMAINS),
-        "mail_ipv4": target.address,
-        "mail_client_names": ["imap", "smtp"],
-        "mail_null_domains": ["null.test"],
-        "mail_caa_issuers": ["letsencrypt.org"],
-        "mail_name_servers": ["ns.world.test"],
-        # Docker's gateway, whose address all clients on 127.0.0.1 have; the peer is a stranger.
-        "mail_trusted_networks": [f"{target.gateway}/32"],
-        # Short, so that test_abuse.py sees an end of it.
-        "mail_ban": {"failures": 5, "seconds": 10},
-        "mail_users": {user: {"password_hash": digest} for user, digest in HASHES.items()},
-        "mail_updates": "off",  # nothing is to happen by itself; test_updates.py switches it on
-        "mail_aliases": {
-            "root": ["alice"],
-            "sales": ["alice", "bob"],
-            "team@second.test": ["carol@second.test", "sales"],
-            "outside": ["friend@world.test"],
-        },
-        # The suite sends more than a person; test_limits.py has limits of its own.
-        "mail_limits": dict.fromkeys(Limits.model_fields, 100000),
-    }
 
 
 def start_target(
@@ -165,7 +131,7 @@ def start_target(
 
 def write_inventory(target: targets.Target, key: Path, by_docker: bool = False) -> Path:
     """Write a target's inventory file: to be reached over SSH with sudo, or over Docker."""
-    data = inventory_data(target)
+    data = deployed.inventory_data(target)
     name = inventory_name(target, by_docker)
     if not by_docker:
         data |= over_ssh(target, key)
@@ -191,19 +157,20 @@ def host(
     world = peer.Peer(left, target_name) if left else peer.start_peer(target_name)
 
     found = targets.find(target_name) if keep else None
-    target = found or start_target(target_name, release, world, ssh_key, prepared.image(release))
-    deployed = MailHost(release, target, world, write_inventory(target, ssh_key))
-    deployed.must_deploy()
-    _, zones = deployed.dns()
+    image = deployed.image(release)
+    target = found or start_target(target_name, release, world, ssh_key, image)
+    made = MailHost(release, target, world, write_inventory(target, ssh_key))
+    made.must_deploy()
+    _, zones = made.dns()
     for origin, zone in zones.items():
         if not origin.endswith(".arpa"):  # the reverse zone would hide the peer's, which is larger
             world.load_zone(origin, zone)
     began = time.time()
-    yield deployed
-    killed = memory.usage(deployed.target).oom_kills
-    alarms = memory.alarms(deployed.target, began, deployed.provoked)
+    yield made
+    killed = memory.usage(made.target).oom_kills
+    alarms = memory.alarms(made.target, began, made.provoked)
     if not keep:
-        deployed.target.remove()
+        made.target.remove()
         world.remove()
         targets.remove_network(target_name)
     assert (killed, alarms) == (0, []), "processes killed for memory, lines of the journal"

@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from acceptance import targets
-from acceptance.conftest import PORTS, inventory_data
+from acceptance.conftest import PORTS
+from acceptance.deployed import inventory_data
 from acceptance.ledger import Ledger, Verdict
 from acceptance.load import Load
 from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments

@@ -28,7 +28,11 @@ from acceptance.progress import SetupError, follow, only_one, run, say
 CODENAMES = {12: "bookworm", 13: "trixie"}
 PULL_TIMEOUT = 20  # seconds without a byte from the registry
 PREPARED = "mailhost-prepared:"  # acceptance/prepared.py
-OURS = ("mailhost-debian:", "mailhost-base:", "mailhost-peer:", "mailhost-desktop:", PREPARED)
+DEPLOYED = "mailhost-deployed:"  # acceptance/deployed.py
+OURS = (
+    *("mailhost-debian:", "mailhost-base:", "mailhost-peer:", "mailhost-desktop:"),
+    *(PREPARED, DEPLOYED),
+)
 RECIPE_LABEL = "mailhost.recipe"  # not `mailhost`: containers inherit their image's labels
 
 SETUP = (Path(__file__).parent / "base" / "setup.sh").read_text()

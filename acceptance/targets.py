@@ -136,7 +136,7 @@ def down() -> list[str]:
 
 def main() -> None:
     """Run one of the commands."""
-    from acceptance import demo, desktop, peer, prepared  # they use this module
+    from acceptance import demo, deployed, desktop, peer  # they use this module
 
     parser = argparse.ArgumentParser(prog="python -m acceptance.targets", description=__doc__)
     commands = ["up", "down", "list", "images", "screen", "purge", "spamassassin"]
@@ -156,7 +156,7 @@ def main() -> None:
         elif options.command == "images":
             base_images(sorted({*releases, peer.RELEASE}))
             with ThreadPoolExecutor() as pool:
-                print(*pool.map(prepared.image, releases), peer.image())
+                print(*pool.map(deployed.image, releases), peer.image())
             if len(releases) > 1:  # of the tests of two hosts
                 print(desktop.image())
         elif options.command == "spamassassin":

@@ -10,7 +10,7 @@ import dns.resolver
 import pytest
 
 from acceptance import peer
-from acceptance.conftest import inventory_data
+from acceptance.deployed import inventory_data
 from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost
 from operations.dns import Record, records
 from operations.inventory import parse

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.conftest import inventory_data
+from acceptance.deployed import inventory_data
 from acceptance.mailhost import MailHost, data_arguments, over_ssh
 from acceptance.wait import wait_until
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.conftest import HASHES
+from acceptance.deployed import HASHES
 from acceptance.mailhost import DOMAINS, PASSWORDS, ROOT, MailHost, message
 from acceptance.test_tls import issue
 from acceptance.wait import wait_until

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from acceptance.conftest import HASHES
+from acceptance.deployed import HASHES
 from acceptance.mailhost import MailHost, message
 from acceptance.test_interruption import LEFTOVERS, MAIN_CF, kill_when
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from acceptance.conftest import inventory_data
+from acceptance.deployed import inventory_data
 from acceptance.mailhost import MailHost, message
 from acceptance.wait import wait_until
 from tasks.password import sha512_crypt

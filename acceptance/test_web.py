@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from acceptance.conftest import inventory_data
+from acceptance.deployed import inventory_data
 from acceptance.mailhost import DOMAINS, HOSTNAME, ROOT, MailHost, data_arguments
 from acceptance.test_drift_report import look
 from acceptance.wait import wait_until
