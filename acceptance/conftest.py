@@ -37,18 +37,20 @@ from acceptance.pair import Pair, two_hosts
 from acceptance.progress import only_one
 
 RELEASES = (13, 12)
-#: Parts of a release's tests, the longest first; "mail" is the rest, and the tests of two hosts are
-#: one more. `make acceptance` gives each part to one worker, so that none needs two targets.
+#: Parts of a release's tests and their modules, the longest first in both: xdist gives a worker its
+#: next part when it has two tests left. "mail" is the rest, and the tests of two hosts are one more.
+#: `make acceptance` gives each part to one worker, so that none needs two targets.
 PARTS = {
-    "faults": (
-        *("durability", "disk_full", "reboot", "transaction"),
-        *("drift_report", "round_trips", "sandbox", "secrets", "updates", "web"),
-    ),
-    "mail": (),
-    "drifts": ("drift", "interruption"),
+    "apply": ("transaction", "secrets", "drift_report", "round_trips", "sandbox"),
+    "drifts": ("updates", "drift"),
+    "kills": ("interruption",),
     "deploys": ("deploy",),
-    "settings": ("users", "score", "inbound", "relayhost", "import", "firewall"),
-    "attacks": ("abuse", "floods", "from_header", "limits", "load"),
+    "outages": ("durability", "reboot", "disk_full", "web"),
+    "mail": (),
+    "settings": ("users", "relayhost", "import"),
+    "attacks": ("load", "from_header", "limits", "abuse", "floods"),
+    "signing": ("check", "facts", "signer", "dkim"),
+    "arrivals": ("score", "inbound", "firewall"),
     "certificates": ("acme",),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
@@ -85,13 +87,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     pytest itself goes from module to module, by the place of a test's parameters, for the sake of
     the session's fixture `release`: what a module deploys would be deployed again for each.
     """
-    order = [*PARTS, "pair"] if hasattr(config, "workerinput") else []
+    parts = [*PARTS, "pair"] if hasattr(config, "workerinput") else []
+    modules = [module for part in PARTS.values() for module in part]
 
-    def place(item: pytest.Item) -> tuple[int, str, str, int]:
+    def place(item: pytest.Item) -> tuple[int, str, int, str, int]:
         group = item.get_closest_marker("xdist_group")
         release, _, part = (group.args[0] if group else "pair").rpartition("-")
         path, line, _ = item.location
-        return order.index(part) if order else 0, release, path, line or 0
+        module = Path(path).stem.removeprefix("test_")
+        within = modules.index(module) if module in modules else 0
+        return parts.index(part) if parts else 0, release, within, path, line or 0
 
     items.sort(key=place)
 
