@@ -37,8 +37,8 @@ from acceptance.pair import Pair, two_hosts
 from acceptance.progress import only_one
 
 RELEASES = (13, 12)
-#: Parts of a release's tests and their modules, the longest first in both: xdist gives a worker its
-#: next part when it has two tests left. "mail" is the rest, and the tests of two hosts are one more.
+#: Parts of a release's tests and their modules, the longest first in both: a worker gets its next
+#: part when it has two tests left. "mail" is the rest, and the tests of two hosts are one more.
 #: `make acceptance` gives each part to one worker, so that none needs two targets.
 PARTS = {
     "apply": ("transaction", "secrets", "drift_report", "round_trips", "sandbox"),
