@@ -1,7 +1,7 @@
 """
 The targets of the acceptance suite: a Debian of each release, deployed by pyinfra's CLI.
 
-They are reached over SSH with a sudo user, as in production, and have the packages already;
+They are reached over SSH with a sudo user, as in production, and were deployed once already;
 test_deploy.py has a bare one, on Debian 13 over `docker exec`. Each target has a network of its own
 with a peer in it: the rest of the world (BIND 9, an outside mail server, command-line clients).
 With pytest-xdist a release's tests come in several parts, each with a target of its own.
