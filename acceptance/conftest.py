@@ -42,13 +42,13 @@ RELEASES = (13, 12)
 #: `make acceptance` gives each part to one worker, so that none needs two targets.
 PARTS = {
     "apply": ("transaction", "secrets", "drift_report", "round_trips", "sandbox"),
-    "drifts": ("updates", "drift"),
+    "attacks": ("load", "from_header", "updates", "limits", "abuse", "floods"),
     "kills": ("interruption",),
     "deploys": ("deploy",),
+    "drifts": ("drift",),
     "outages": ("durability", "reboot", "disk_full", "web"),
     "mail": (),
     "settings": ("users", "relayhost", "import"),
-    "attacks": ("load", "from_header", "limits", "abuse", "floods"),
     "signing": ("check", "facts", "signer", "dkim"),
     "arrivals": ("score", "inbound", "firewall"),
     "certificates": ("acme",),
