@@ -162,8 +162,7 @@ def host(
     world = peer.Peer(left, target_name) if left else peer.start_peer(target_name)
 
     found = targets.find(target_name) if keep else None
-    image = deployed.image(release)
-    target = found or start_target(target_name, release, world, ssh_key, image)
+    target = found or start_target(target_name, release, world, ssh_key, deployed.image(release))
     made = MailHost(release, target, world, write_inventory(target, ssh_key))
     made.must_deploy()
     _, zones = made.dns()

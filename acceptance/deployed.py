@@ -21,11 +21,10 @@ from tasks.password import sha512_crypt
 # What a deploy is made of, and the inventory.
 SOURCES = (
     *("deploy.py", "settings.py", "settings_tls.py", "values.py"),
-    *("facts/**/*", "operations/**/*", "templates/**/*", "acceptance/deployed.py"),
+    *("facts/**/*", "operations/**/*", "probe/**/*", "templates/**/*", "acceptance/deployed.py"),
 )
 # A machine is known by its id, and its journal by that.
 FORGET = "rm -rf /var/log/journal/*; : > /etc/machine-id; systemctl poweroff"
-
 
 HASHES = {user: sha512_crypt(password) for user, password in PASSWORDS.items()}
 

@@ -394,8 +394,13 @@ class Server:
             done = tell(plan.owner, notice(plan, login, refusal, now))
             self.counts.told(login, now, done)
 
-    def stop(self, *_: object) -> None:
-        """End, but not between telling the owner and writing down that he was told."""
+    def stop(self) -> None:
+        """
+        End by SIGTERM, but not between telling the owner and writing down that he was told.
+
+        In a thread of its own: a handler would wait in the loop, which may have what `_tell` needs.
+        """
+        signal.sigwait([signal.SIGTERM])
         with self._telling:
             os._exit(0)
 
@@ -407,7 +412,8 @@ def main(database: str, plan: str) -> None:
     if database == "--check":
         return
     server = Server(socket.socket(fileno=3), counts)  # systemd's, see sd_listen_fds(3)
-    signal.signal(signal.SIGTERM, server.stop)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    threading.Thread(target=server.stop, daemon=True).start()
     server.serve()
 
 
