@@ -1,7 +1,7 @@
 """
-pyinfra's CLI without its second of imports: they are made once, in a process that forks for each
-run. What a run does from there on is what `pyinfra` does, in a process of its own. Tests that kill
-a run, and those of a bare host, start the program itself (`MailHost.command`).
+pyinfra's CLI without its second of imports, and of our templates: both are made once, in a process
+that forks for each run. What a run does from there on is what `pyinfra` does, in a process of its
+own. Tests that kill a run, and those of a bare host, start the program itself (`MailHost.command`).
 """
 
 from __future__ import annotations
@@ -92,6 +92,9 @@ def _serve(control: socket.socket) -> None:
     for package in map(importlib.import_module, PACKAGES):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
+    templates = sys.modules["operations.configuration"].TEMPLATES
+    for template in templates.list_templates(extensions=["j2"]):
+        templates.get_template(template)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         message, files, _, _ = socket.recv_fds(control, 16, 4)

@@ -25,7 +25,7 @@ from facts.shell import script
 from operations.activation import activate, activation, unknown
 from operations.swap import LOCK, Entry, swap
 
-_TEMPLATES = jinja2.Environment(
+TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).resolve().parent.parent / "templates"),
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
@@ -71,9 +71,9 @@ class Configuration:
     """
     A service's whole configuration.
 
-    + service: its name, or None for files that several services share
+    + service: its name, or None for files that several services share or no checker reads
     + check: shell commands that judge the files below "$stage" with the service's own checker;
-      they call `fail` with what is wrong
+      they call `fail` with what is wrong; left out while none of these files changes
     + probes: what answers when the service runs it, each a check of probe/ with its
       arguments
     + runs: False for a service that these settings do without: stopped, where it is there at all
@@ -88,7 +88,7 @@ class Configuration:
 
 def render(template: str, **values: object) -> str:
     """Render a template of `templates/`; a value that is missing raises UndefinedError."""
-    return _TEMPLATES.get_template(template).render(**values)
+    return TEMPLATES.get_template(template).render(**values)
 
 
 def lookup_table(rows: Iterable[tuple[str, str]], comment: str) -> str:
@@ -154,7 +154,7 @@ def apply(configurations: Sequence[Configuration]) -> Generator[StringCommand, N
             logger.debug("%s %s differs", host.print_prefix, file.path)
         if state.config.DIFF:
             _show_difference(changed)
-        checks = [configuration.check for configuration in configurations]
+        checks = [each.check for each in configurations if set(each.files) & set(changed)]
         entries = [file.entry for file in files if file.content is not None]
         yield swap(checks, entries, [file.path for file in changed])
 

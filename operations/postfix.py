@@ -115,12 +115,27 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
         forwards=forwards,
         from_header=mail.mail_from_header,
     )
-    headers = {"release": release, "hostname": mail.mail_hostname}
     return Configuration(
         "postfix",
         [
             File("/etc/postfix/main.cf", main),
             File("/etc/postfix/master.cf", master),
+            drop_in("postfix", UNITS[release]),
+        ],
+        check=_CHECK,
+        probes=_probes(mail),
+    )
+
+
+def tables(release: str, mail: Settings) -> Configuration:
+    """Return Postfix's lookup tables, which its checker doesn't read."""
+    headers = {"release": release, "hostname": mail.mail_hostname}
+    forwards = None
+    if addresses.remote_targets(mail):
+        forwards = render("postfix/forwards.j2", forward_domain=FORWARD_DOMAIN)
+    return Configuration(
+        None,
+        [
             _table("virtual_mailboxes", lookup_table(virtual_mailboxes(mail), "mailboxes")),
             _table("virtual_aliases", lookup_table(virtual_aliases(mail), "aliases")),
             _table("sender_logins", lookup_table(sender_logins(mail), "who may send as whom")),
@@ -129,16 +144,10 @@ def configuration(release: str, mail: Settings, vmail: tuple[int, int]) -> Confi
                 "submission_header_checks",
                 render("postfix/submission_header_checks.j2", **headers),
             ),
-            _table(
-                "forwards",
-                render("postfix/forwards.j2", forward_domain=FORWARD_DOMAIN) if forwards else None,
-            ),
+            _table("forwards", forwards),
             relay_login(mail),
             File("/etc/aliases", render("postfix/aliases.j2")),
-            drop_in("postfix", UNITS[release]),
         ],
-        check=_CHECK,
-        probes=_probes(mail),
     )
 
 

@@ -32,6 +32,7 @@ def configurations(mail: Settings, machine: SystemState) -> list[Configuration]:
         postsrsd.configuration(mail),
         limits.configuration(mail),
         dovecot.configuration(machine.release, mail, vmail),
+        postfix.tables(machine.release, mail),
         postfix.configuration(machine.release, mail, vmail),
         web.configuration(mail),
         fail2ban.configuration(mail, machine),

@@ -7,11 +7,11 @@ printed; the exit code is 1 then.
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby, zip_longest
 
 from probe import mail, milters
 from probe.fault import Fault
@@ -27,12 +27,17 @@ def knows(user: str) -> None:
         raise Fault(f"the user {user} is not known, or the file of the users can't be read")
 
 
+def states(units: Sequence[str]) -> dict[str, str]:
+    """Return each unit's state, all by one call: a call takes longer than most checks."""
+    command = ["systemctl", "is-active", *units]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    return dict(zip_longest(units, shown, fillvalue="not there"))
+
+
 def runs(unit: str) -> None:
     """The unit is active."""
-    command = ["systemctl", "is-active", unit]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    if shown != "active":
-        raise Fault(f"{unit} is {shown or 'not there'}")
+    if (state := states([unit])[unit]) != "active":
+        raise Fault(f"{unit} is {state}")
 
 
 CHECKS: dict[str, Callable[..., None]] = {
@@ -62,22 +67,30 @@ def patiently(check: Callable[..., None], *arguments: str) -> None:
         time.sleep(0.25)
 
 
-def faults(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Run every service's checks; yield (unit, sentence) for each service that fails one."""
+def faults(lines: Iterable[str]) -> dict[str, str]:
+    """Run every service's checks; return unit -> sentence for each service that fails one."""
     words = [line.split() for line in lines if line.strip()]
-    for (name, unit), checks in itertools.groupby(words, lambda line: (line[0], line[1])):
+    names = {unit: name for name, unit, *_ in words}
+    found: dict[str, str] = {}
+    before = states(list(names))
+    for unit, checks in groupby(words, lambda line: line[1]):
         try:
             for _, _, check, *arguments in checks:
-                patiently(CHECKS[check], *arguments)
-            runs(unit)  # again: one that is dying may have answered still
+                if check != "runs" or before[unit] != "active":
+                    patiently(CHECKS[check], *arguments)
         except Fault as fault:
-            yield unit, f"{name}: {fault}"
+            found[unit] = str(fault)
+    # Again: one that is dying may have answered still.
+    for unit, state in states(list(names)).items():
+        if state != "active":
+            found.setdefault(unit, f"{unit} is {state}")
+    return {unit: f"{names[unit]}: {sentence}" for unit, sentence in found.items()}
 
 
 def main() -> int:
     """Return the exit code."""
     code = 0
-    for unit, sentence in faults(sys.stdin):
+    for unit, sentence in faults(sys.stdin).items():
         print(unit)
         print(sentence, file=sys.stderr)
         code = 1

@@ -102,6 +102,18 @@ def test_a_changed_file_is_checked_and_kept_before_it_is_moved() -> None:
     assert "alice" not in swap
 
 
+def test_only_the_checkers_of_what_changes_are_asked() -> None:
+    other = Configuration("opendkim", [File("/etc/x/keys", "k\n")], "opendkim -n")
+    same = Configuration("dovecot", [FILE], "doveconf -n")
+    (swap, _), _ = commands(
+        apply,
+        {ManagedFiles: {FILE.path: IN_PLACE}, Services: {"dovecot": RUNS}},
+        configurations=[same, other],
+    )
+    assert "opendkim -n" in swap
+    assert "doveconf -n" not in swap
+
+
 def test_what_was_swapped_is_asked_even_where_no_service_reads_it() -> None:
     (_, activate), _ = applied({}, RUNS)
     assert "step=" not in activate.splitlines()[-1]

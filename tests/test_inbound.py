@@ -17,7 +17,10 @@ REMOTE = {"sales": ["alice", "friend@elsewhere.net"], "x": ["a=b+c@elsewhere.net
 
 
 def postfix_file(mail: Settings, name: str) -> str | None:
-    files = postfix.configuration("13", mail, (5000, 5000)).files
+    files = [
+        *postfix.configuration("13", mail, (5000, 5000)).files,
+        *postfix.tables("13", mail).files,
+    ]
     return next(file.content for file in files if file.path.endswith(name))
 
 

@@ -152,7 +152,15 @@ def test_each_service_says_the_first_thing_that_is_wrong(monkeypatch: pytest.Mon
             raise Fault(f"port {port}: no")
 
     monkeypatch.setattr(program, "PATIENCE", 0.0)
-    monkeypatch.setattr(program, "runs", lambda unit: None)
+    monkeypatch.setattr(program, "states", lambda units: dict.fromkeys(units, "active"))
     monkeypatch.setitem(program.CHECKS, "greets", greets)
     lines = ["a a.service greets 25", "b b.service greets 1", "b b.service greets 2"]
-    assert list(program.faults(lines)) == [("b.service", "b: port 1: no")]
+    assert program.faults(lines) == {"b.service": "b: port 1: no"}
+
+
+def test_one_that_dies_while_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = iter(["active", "failed"])
+    monkeypatch.setattr(program, "states", lambda units: dict.fromkeys(units, next(told)))
+    monkeypatch.setitem(program.CHECKS, "greets", lambda port: None)
+    lines = ["a a.service runs a.service", "a a.service greets 25"]
+    assert program.faults(lines) == {"a.service": "a: a.service is failed"}
