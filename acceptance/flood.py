@@ -197,7 +197,7 @@ def endless_login(port: int) -> Callable[[], str]:
     """One line of 4 MiB to IMAP or POP3, before a login."""
 
     def attack() -> str:
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with socket.create_connection((HOST, port), PATIENCE) as raw:
             try:

@@ -52,7 +52,7 @@ class Crowd:
         self.text = ("0123456789abcdef" * 4 + "\r\n") * (size // 66)
         self.done: Counter[str] = Counter()
         self.errors: list[str] = []
-        self.tls = ssl.create_default_context()
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.tls.check_hostname = False
         self.tls.verify_mode = ssl.CERT_NONE
         # Nobody goes on before all of them are there, or leaves before all of them are through.
