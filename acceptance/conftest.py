@@ -1,9 +1,10 @@
 """
 The targets of the acceptance suite: a Debian of each release, deployed by pyinfra's CLI.
 
-They are reached over SSH with a sudo user, as in production, and were deployed once already;
-test_deploy.py has a bare one, on Debian 13 over `docker exec`. Each target has a network of its own
-with a peer in it: the rest of the world (BIND 9, an outside mail server, command-line clients).
+They are reached over SSH, as in production (13 with a sudo user, 12 as root), and were deployed
+once already; test_deploy.py has a bare one, on Debian 12 over `docker exec`. Each target has a
+network of its own with a peer in it: the rest of the world (BIND 9, an outside mail server,
+command-line clients).
 With pytest-xdist a release's tests come in several parts, each with a target of its own.
 
 `--release 13` runs one release; `--keep` leaves the target up, and the next run deploys it again
@@ -103,7 +104,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def ssh_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key for the sudo user `admin`. With --keep it outlives the run, as the target does."""
+    """A key for root and `admin`. With --keep it outlives the run, as the target does."""
     folder = ROOT / "build" / "acceptance"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "id_ed25519"
@@ -135,7 +136,7 @@ def start_target(
 
 
 def write_inventory(target: targets.Target, key: Path, by_docker: bool = False) -> Path:
-    """Write a target's inventory file: to be reached over SSH with sudo, or over Docker."""
+    """Write a target's inventory file: to be reached over SSH, or over Docker."""
     data = deployed.inventory_data(target)
     name = inventory_name(target, by_docker)
     if not by_docker:

@@ -180,7 +180,8 @@ def boot(container: Any, *, dns: Sequence[str] = (), authorized_key: str | None 
         servers = "".join(f"nameserver {server}\n" for server in dns)
         target.exec("sh", "-c", "cat > /etc/resolv.conf", input=servers)
     if authorized_key:
-        write = "umask 077; mkdir -p .ssh; cat > .ssh/authorized_keys; chown -R admin: .ssh"
-        target.exec("sh", "-euc", f"cd ~admin; {write}", input=authorized_key.strip() + "\n")
+        keys = "umask 077; mkdir -p ~root/.ssh ~admin/.ssh; tee ~root/.ssh/authorized_keys"
+        write = f"{keys} > ~admin/.ssh/authorized_keys; chown -R admin: ~admin/.ssh"
+        target.exec("sh", "-euc", write, input=authorized_key.strip() + "\n")
     target.wait_booted()
     return target

@@ -304,15 +304,17 @@ def inventory_name(target: Target, by_docker: bool) -> str:
 
 
 def over_ssh(target: Target, key: Path) -> dict[str, object]:
-    """Return the inventory data of a target that is reached over SSH, by a sudo user with a key."""
-    return {
+    """
+    Return the inventory data of a target that is reached over SSH with a key: Debian 13 as a user
+    who may sudo, Debian 12 as root, as most new VPS are.
+    """
+    user = {"ssh_user": "root"} if target.release == 12 else {"ssh_user": "admin", "_sudo": True}
+    return user | {
         "ssh_hostname": "127.0.0.1",
         "ssh_port": target.ports[22],
-        "ssh_user": "admin",
         "ssh_key": str(key),
         "ssh_strict_host_key_checking": "no",
         "ssh_known_hosts_file": "/dev/null",
-        "_sudo": True,
     }
 
 

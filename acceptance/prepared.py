@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 
 from acceptance import engine
 from acceptance.images import PREPARED, RECIPE_LABEL, base_image, build, present, recipe
@@ -40,6 +41,8 @@ def wanted(release: int) -> list[str]:
         "mail_updates": "off",
         "mail_web": True,
         "mail_tls": {"mode": "acme", "dns_server": "ns.world.test"},
+        "mail_relayhost": "smarthost.world.test:587",
+        "mail_relayhost_credentials": os.devnull,
     }
     mail, _ = parse(inventory)
     return packages.wanted(mail, SystemState(release=str(release)))

@@ -64,7 +64,7 @@ def start(
     + ports: container port -> port on 127.0.0.1, None for any free one
     + ip: a fixed address in `network`
     + dns: the DNS servers it asks, directly
-    + authorized_key: public key that may log in as `admin`, who may sudo
+    + authorized_key: public key that may log in as root, and as `admin`, who may sudo
     + image: another image than the release's base image
 
     What an interrupted run left under the same name is replaced.

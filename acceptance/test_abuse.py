@@ -99,7 +99,7 @@ def test_trusted_networks_and_the_control_machine_are_never_banned(host: MailHos
         refusals = threads.map(lambda password: host.login_refusals("alice", password), passwords)
         assert all(len(refusal) == 3 for refusal in refusals)
     wait_until(lambda: ignored(host, trusted, "ip") >= before + 18, 20, "fail2ban has seen them")
-    # Where the deploy came from, by SSH and sudo.
+    # Where the deploy came from, by SSH (and sudo, on 13).
     assert host.run("grep", "-v", "^#", CONTROL_ADDRESSES).split() == [trusted]
     before = ignored(host, host.peer.address, "command")
     host.run("sh", "-c", f"echo {host.peer.address} >> {CONTROL_ADDRESSES}")

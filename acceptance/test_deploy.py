@@ -18,7 +18,7 @@ def test_one_run_turns_a_bare_debian_into_a_mail_host(
 ) -> None:
     target = start_target(f"{target_name}-bare", host.release, host.peer, ssh_key)
     try:
-        by_docker = host.release == 13
+        by_docker = host.release == 12
         inventory = write_inventory(target, ssh_key, by_docker)
         bare = MailHost(
             host.release, target, host.peer, inventory, by_docker=by_docker, forks=False

@@ -34,7 +34,7 @@ PLAN = ("deploy.py", "--dry", "--diff", "-vvv")
 DEPLOY = ("deploy.py", "-y", "--json", "--diff", "-vvv")
 READ = ("fact", *(f"facts.{each}" for each in FACTS), "--json", "-vvv")
 CHECK, SCORE = ("tasks/check.py", "-y", "-vvv"), ("tasks/score.py", "-y", "-vvv")
-#: On 12 what reaches the host by SSH and sudo, whose every command line is in its journal.
+#: On 13 by SSH and sudo, whose every command line is in the journal; on 12 what differs there.
 RUNS = {13: (PLAN, DEPLOY, READ, CHECK, SCORE), 12: (DEPLOY, SCORE)}
 FOLDERS = {
     "folders": ["/etc", "/run", "/tmp", "/dev/shm", "/var", "/root", "/home", "/usr/local"],
