@@ -106,11 +106,16 @@ def strict(authority: Authority) -> ssl.SSLContext:
 
 def all_ports_serve(host: MailHost, context: ssl.SSLContext) -> x509.Certificate:
     """Verify the certificate of every port, chain and name; return it: it is the same on all."""
-    ders = set()
-    for port, name in zip(BEFORE_TLS, [HOSTNAME, IMAP] * 4, strict=False):
-        with handshake(host, port, context, name) as connection:
-            ders.add(connection.getpeercert(binary_form=True))
-    (der,) = ders
+
+    def shown() -> bytes | None:
+        ders = set()
+        for port, name in zip(BEFORE_TLS, [HOSTNAME, IMAP] * 4, strict=False):
+            with handshake(host, port, context, name) as connection:
+                ders.add(connection.getpeercert(binary_form=True))
+        return ders.pop() if len(ders) == 1 else None
+
+    # Services are told to reload, and not waited for.
+    der = wait_until(shown, 10, "one certificate on all ports")
     assert der is not None
     return x509.load_der_x509_certificate(der)
 

@@ -44,9 +44,9 @@ def kill_when(host: MailHost, words: str, *arguments: str, then: str = "") -> No
 
 # What the operation has done by then: a little later than its first words.
 BEGUN = {
-    "Packages": "until [ -e /usr/sbin/policy-rc.d ]; do :; done",
-    "DKIM": "until ls -d /etc/dkimkeys/.new.* /etc/dkimkeys/*/*.private; do :; done",
-    "Configuration": "until [ -e /etc/opendkim/tables/keys ]; do :; done",
+    "Packages": "until [ -e /usr/sbin/policy-rc.d ]; do sleep 0.02; done",
+    "DKIM": "until ls -d /etc/dkimkeys/.new.* /etc/dkimkeys/*/*.private; do sleep 0.02; done",
+    "Configuration": "until [ -e /etc/opendkim/tables/keys ]; do sleep 0.02; done",
 }
 
 
@@ -92,7 +92,7 @@ def announced_size(host: MailHost) -> int:
 def test_a_run_killed_while_it_swaps_is_made_good(changed_host: MailHost) -> None:
     host = changed_host
     changes = {"mail_message_size_limit": 7000000}
-    for then in ("", f"until grep -q 7000000 {MAIN_CF}; do :; done"):
+    for then in ("", f"until grep -q 7000000 {MAIN_CF}; do sleep 0.02; done"):
         kill_when(host, "Starting operation: Configuration", *data_arguments(changes), then=then)
     host.must_deploy(**changes)
     assert announced_size(host) == 7000000
@@ -122,7 +122,7 @@ perl -MFcntl=:DEFAULT,:seek -e '
   fcntl($lock, F_SETLK, $whole) or die;
   open(my $held, ">", "/run/apt-held");
   sleep 5' > /dev/null 2>&1 &
-timeout 20 sh -c 'until [ -e /run/apt-held ]; do :; done'
+timeout 20 sh -c 'until [ -e /run/apt-held ]; do sleep 0.02; done'
 ! apt-get update
 """
 

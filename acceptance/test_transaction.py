@@ -42,7 +42,7 @@ import socket
 server = socket.create_server(("127.0.0.1", 10026))
 while True:
     server.accept()[0].sendall(b"I am somebody else\\r\\n")'
-timeout 20 sh -c 'until ss -Hltn | grep -q 127.0.0.1:10026; do :; done'
+timeout 20 sh -c 'until ss -Hltn | grep -q 127.0.0.1:10026; do sleep 0.02; done'
 """
 NO_SOCKET = """
 mkdir -p /etc/systemd/system/opendmarc.service.d
@@ -90,8 +90,8 @@ def goes_back(host: MailHost, earlier: str, said: list[str], **data: Any) -> Non
 
 # When the earlier main.cf is back, by the hand of the command that holds the lock.
 KILLER = f"""
-until grep -q second.test {MAIN_CF}; do :; done
-while grep -q second.test {MAIN_CF}; do :; done
+until grep -q second.test {MAIN_CF}; do sleep 0.02; done
+while grep -q second.test {MAIN_CF}; do sleep 0.02; done
 for fd in /proc/[0-9]*/fd/9; do
   process=${{fd#/proc/}}
   [ "$(readlink "$fd")" != /run/mailhost/lock ] || kill -9 "${{process%%/*}}" || :
@@ -102,7 +102,9 @@ done
 def is_cut_off_twice(host: MailHost) -> None:
     """Kill a run between its swap and its probe, and another one, with more changes, going back."""
     swapped = f"grep -q second.test {MAIN_CF} && ! ls -d /etc/.mailhost.*"
-    kill_when(host, "Starting operation: Configuration", then=f"until {swapped}; do :; done")
+    kill_when(
+        host, "Starting operation: Configuration", then=f"until {swapped}; do sleep 0.02; done"
+    )
     assert host.run("ls", KEPT) != ""
     with ThreadPoolExecutor() as threads:
         killed = threads.submit(host.run, "timeout", "60", "sh", "-c", KILLER)
