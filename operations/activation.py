@@ -37,13 +37,24 @@ journal() {
   # A service that systemd starts again and again writes some ten lines each time.
   journalctl -q --no-pager -o cat -n 20 --since "@$began" -u "$1" | sed "s|^|  $1: |" >&2
 }
+# The links of a service's old init script mean nothing beside its unit, and take three reloads.
+export SYSTEMCTL_SKIP_SYSV=1
+rewired=
+settle() { # once, for all that was enabled or disabled
+  [ -z "$rewired" ] || systemctl daemon-reload
+  rewired=
+}
 whole() { case $1 in *.socket | *.timer | *.path) echo "$1" ;; *) echo "$1.service" ;; esac }
 act() { # ACTION NAME UNIT
   echo "$1 $3"
   set -- "$1" "$2" "$3" "$(whole "$2")"
   case $1 in
-  enable) systemctl unmask -q "$4"; systemctl enable -q "$4" ;;
-  disable) systemctl disable -q --now "$4" ;;
+  enable)
+    case $(systemctl is-enabled "$4" 2>/dev/null) in masked*) systemctl unmask -q "$4" ;; esac
+    rewired=yes
+    systemctl enable -q --no-reload "$4"
+    ;;
+  disable) rewired=yes; systemctl disable -q --no-reload --now "$4" ;;
   reload) touch "$stamps/$2"; systemctl reload "$3" ;;
   *)
     # The wrapper of Debian 12's Postfix has to be up as well.
@@ -63,6 +74,7 @@ forward() {
   for word; do
     case $word in step=*) act ${word#step=} || return ;; esac
   done
+  settle
   probe "$wanted"
 }
 revert() { # NAME UNIT, then ACTION PATH for what it reads
@@ -74,7 +86,8 @@ revert() { # NAME UNIT, then ACTION PATH for what it reads
     shift 2
   done
   if [ -s "$good" ] && ! grep -q "^$name " "$good"; then
-    systemctl disable -q --now "$(whole "$name")" 2>/dev/null
+    rewired=yes
+    systemctl disable -q --no-reload --now "$(whole "$name")" 2>/dev/null
     return
   fi
   # A host of an older version has told what runs there by nothing else.
@@ -89,6 +102,7 @@ back() {
   for word; do
     case $word in back=*) revert ${word#back=} ;; esac
   done
+  settle
   probe "$(cat "$good")"
 }
 confirm() {
