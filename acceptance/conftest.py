@@ -42,17 +42,15 @@ RELEASES = (13, 12)
 #: part when it has two tests left. "mail" is the rest, and the tests of two hosts are one more.
 #: `make acceptance` gives each part to one worker, so that none needs two targets.
 PARTS = {
-    "apply": ("transaction", "secrets", "drift_report", "round_trips", "sandbox"),
-    "attacks": ("load", "from_header", "updates", "limits", "abuse", "floods"),
+    "attacks": ("load", "from_header", "limits", "abuse", "floods"),
+    "changes": ("updates", "drift"),
     "kills": ("interruption",),
     "deploys": ("deploy",),
-    "drifts": ("drift",),
+    "apply": ("transaction", "secrets", "drift_report", "round_trips", "sandbox"),
     "outages": ("durability", "reboot", "disk_full", "web"),
     "mail": (),
-    "settings": ("users", "relayhost", "import"),
-    "signing": ("check", "facts", "signer", "dkim"),
-    "arrivals": ("score", "inbound", "firewall"),
-    "certificates": ("acme",),
+    "settings": ("users", "relayhost", "import", "check", "facts", "signer", "dkim"),
+    "arrivals": ("score", "inbound", "firewall", "acme"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 

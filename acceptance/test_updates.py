@@ -15,8 +15,8 @@ OLDER = r"""
 export DEBIAN_FRONTEND=noninteractive
 cd "$(mktemp -d)"
 apt-get update -qq
+apt-get download -qq "$@"
 for package; do
-  apt-get download -qq "$package"
   dpkg-deb -R "$package"_*.deb old
   sed -i "s/^Version: .*/&~older/; s/dovecot-core (= [^)]*/&~older/" old/DEBIAN/control
   for file in old/etc/opendkim.conf old/etc/dovecot/dovecot.conf; do
