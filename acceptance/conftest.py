@@ -43,7 +43,7 @@ RELEASES = (13, 12)
 #: `make acceptance` gives each part to one worker, so that none needs two targets.
 PARTS = {
     "attacks": ("load", "from_header", "limits", "abuse", "floods"),
-    "changes": ("updates", "drift"),
+    "changes": ("drift", "updates"),
     "kills": ("interruption",),
     "deploys": ("deploy",),
     "apply": ("transaction", "secrets", "drift_report", "round_trips", "sandbox"),
