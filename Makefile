@@ -91,7 +91,7 @@ test: $(VENV) ## unit tests, lint and types: seconds, no Docker
 	@.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	$(PY) -m pytest -q $(ARGS)
+	$(PY) -m pytest -q -n 2 $(ARGS)
 
 acceptance: $(VENV) ## real targets, real mail: both releases at the same time
 	@$(PY) -m acceptance.targets images 12 13
