@@ -75,7 +75,7 @@ def update(host: MailHost) -> None:
     host.run("sh", "-c", "rm -f /var/lib/apt/periodic/*")
     # It restarts systemd too, which who waits for it does not survive.
     host.run("systemctl", "start", "--no-block", UNIT)
-    wait_until(lambda: host.run(*done, check=False) not in ("", before), 600, "all is updated")
+    wait_until(lambda: host.run(*done, check=False) not in ("", before), 240, "all is updated")
 
 
 def test_mail_packages_are_updated_and_run_as_configured(
