@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import subprocess
 import tarfile
 
@@ -99,6 +100,7 @@ def test_a_changed_file_is_checked_and_kept_before_it_is_moved() -> None:
     check, keep, move = "doveconf -n || fail no", 'keep "$path"', 'swap "$path"'
     assert swap.index("base64 -d") < swap.index(check) < swap.index(keep) < swap.index(move)
     assert swap.endswith(" mailhost /etc/x/users")
+    assert re.findall(r'find "\$stage(.*?)" .* touch', swap) == ["/etc/postfix"]
     assert "alice" not in swap
 
 
