@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import json
+import linecache
 import os
 import pkgutil
 import select
@@ -95,6 +97,11 @@ def _serve(control: socket.socket) -> None:
     templates = sys.modules["operations.configuration"].TEMPLATES
     for template in templates.list_templates(extensions=["j2"]):
         templates.get_template(template)
+    # At each operation pyinfra asks for the stack, and so for each module's file and source.
+    inspect.stack()
+    for name, imported in list(sys.modules.items()):
+        if name.startswith(("click", "pyinfra")):
+            linecache.getlines(getattr(imported, "__file__", None) or "")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         message, files, _, _ = socket.recv_fds(control, 16, 4)

@@ -82,7 +82,7 @@ update
 # Of lighttpd the program only: Debian's unit would serve its own page on port 80 after a reboot.
 # A lighttpd that is there already is somebody's.
 case " $* " in *" lighttpd "*) [ -e /usr/sbin/lighttpd ] || systemctl mask -q lighttpd ;; esac
-apt install -y --no-install-recommends debconf
+command -v debconf-set-selections > /dev/null || apt install -y --no-install-recommends debconf
 debconf-set-selections
 apt install -y --no-install-recommends "$@"
 """
