@@ -34,8 +34,11 @@ began=$(date +%s)
 """
     + r"""
 journal() {
+  # By its tag too: whose process is gone before journald asks, that line is of no unit.
+  case $1 in postfix*) tag=postfix/master ;; *) tag=${1%.*} ;; esac
   # A service that systemd starts again and again writes some ten lines each time.
-  journalctl -q --no-pager -o cat -n 20 --since "@$began" -u "$1" | sed "s|^|  $1: |" >&2
+  journalctl -q --no-pager -o cat -n 20 --since "@$began" \
+    "_SYSTEMD_UNIT=$1" + _PID=1 "UNIT=$1" + "SYSLOG_IDENTIFIER=$tag" | sed "s|^|  $1: |" >&2
 }
 # The links of a service's old init script mean nothing beside its unit, and take three reloads.
 export SYSTEMCTL_SKIP_SYSV=1
