@@ -10,7 +10,6 @@ import functools
 import importlib
 import inspect
 import json
-import linecache
 import os
 import pkgutil
 import select
@@ -22,7 +21,7 @@ import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("facts", "operations")
@@ -97,11 +96,7 @@ def _serve(control: socket.socket) -> None:
     templates = sys.modules["operations.configuration"].TEMPLATES
     for template in templates.list_templates(extensions=["j2"]):
         templates.get_template(template)
-    # At each operation pyinfra asks for the stack, and so for each module's file and source.
-    inspect.stack()
-    for name, imported in list(sys.modules.items()):
-        if name.startswith(("click", "pyinfra")):
-            linecache.getlines(getattr(imported, "__file__", None) or "")
+    _remember()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         message, files, _, _ = socket.recv_fds(control, 16, 4)
@@ -113,6 +108,20 @@ def _serve(control: socket.socket) -> None:
             _run(main, *files)
         for file in files:
             os.close(file)
+
+
+def _remember() -> None:
+    """Have pyinfra work out once, or in short, what it does at each run, fact and operation."""
+    connectors: Any = importlib.import_module("pyinfra.api.connectors")
+    connectors.entry_points = functools.cache(connectors.entry_points)
+    connectors.get_all_connectors()
+    arguments: Any = importlib.import_module("pyinfra.api.arguments")
+    arguments.all_global_arguments = functools.cache(arguments.all_global_arguments)
+    arguments.all_global_arguments()
+    # It wants files and line numbers of the stack, and no sources.
+    stacks: Any = importlib.import_module("pyinfra.api.util")
+    stacks.stack = functools.partial(inspect.stack, context=0)
+    stacks.getframeinfo = functools.partial(inspect.getframeinfo, context=0)
 
 
 def _run(main: object, asked: int, out: int, err: int, exit_code: int) -> None:

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
 from acceptance import deployed, engine, memory, peer, targets
 from acceptance.mailhost import (
@@ -41,7 +42,8 @@ RELEASES = (13, 12)
 #: Parts of a release's tests and their modules, the longest first in both. A worker gets its next
 #: part when it has two tests left, so neither of these should be a long one. "mail" is the rest,
 #: and the tests of two hosts are one more.
-#: `make acceptance` gives each part to one worker, so that none needs two targets.
+#: `make acceptance` gives each part to one worker, which goes on with one of the same release and
+#: the target that it has.
 PARTS = {
     "attacks": ("load", "from_header", "limits", "abuse", "floods"),
     "changes": ("drift", "updates", "relayhost", "dkim"),
@@ -99,6 +101,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return parts.index(part) if parts else 0, release, within, path, line or 0
 
     items.sort(key=place)
+
+
+class OwnRelease(LoadGroupScheduling):  # type: ignore[misc]
+    """Gives a worker that asks for more a part of the release that it has a target of, if any."""
+
+    def _assign_work_unit(self, node: object) -> None:
+        has = {group.rpartition("-")[0] for group in self.assigned_work.get(node, ())}
+        for group in self.workqueue:
+            if group.rpartition("-")[0] in has:
+                self.workqueue.move_to_end(group, last=False)
+                break
+        super()._assign_work_unit(node)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OwnRelease:
+    """Have pytest-xdist, where it is used, hand out the tests so."""
+    return OwnRelease(config, log)
 
 
 @pytest.fixture(scope="session")
