@@ -1,7 +1,7 @@
 """
 pyinfra's CLI without its second of imports, and of our templates: both are made once, in a process
 that forks for each run. What a run does from there on is what `pyinfra` does, in a process of its
-own. Tests that kill a run, and those of a bare host, start the program itself (`MailHost.command`).
+own. Tests of a bare host, and some that kill a run, start the program itself (`MailHost.command`).
 """
 
 from __future__ import annotations
@@ -37,27 +37,33 @@ def run(
     + env: instead of this process's
     + timeout: in seconds; TimeoutExpired after it, and the run is killed
     """
-    request = json.dumps([list(command), dict(env or os.environ)])
-    reading, writing = os.pipe()
-    with (
-        tempfile.TemporaryFile() as asked,
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as err,
-    ):
-        asked.write(request.encode())
-        asked.seek(0)
-        files = [asked.fileno(), out.fileno(), err.fileno(), writing]
-        socket.send_fds(_server(), [b"run"], files)
-        os.close(writing)
-        pid = _answer(reading, command, 60)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        pid, ended = start(command, out.fileno(), err.fileno(), env)
         try:
-            code = _answer(reading, command, timeout)
+            code = _answer(ended, command, timeout)
         except subprocess.TimeoutExpired:
-            os.kill(pid, signal.SIGKILL)
+            os.killpg(pid, signal.SIGKILL)
             raise
         finally:
-            os.close(reading)
+            os.close(ended)
         return subprocess.CompletedProcess(list(command), code, _text(out), _text(err))
+
+
+def start(
+    command: Sequence[str], out: int, err: int, env: Mapping[str, str] | None = None
+) -> tuple[int, int]:
+    """
+    Begin a run; return its process, which leads a group of its own, and a pipe that hears its end.
+
+    + out, err: file descriptors for what it says
+    """
+    reading, writing = os.pipe()
+    with tempfile.TemporaryFile() as asked:
+        asked.write(json.dumps([list(command), dict(env or os.environ)]).encode())
+        asked.seek(0)
+        socket.send_fds(_server(), [b"run"], [asked.fileno(), out, err, writing])
+    os.close(writing)
+    return _answer(reading, command, 60), reading
 
 
 def _answer(pipe: int, command: Sequence[str], timeout: float) -> int:
@@ -126,6 +132,7 @@ def _remember() -> None:
 
 def _run(main: object, asked: int, out: int, err: int, exit_code: int) -> None:
     """Be one run: its arguments and environment, its output, its exit code."""
+    os.setsid()
     os.write(exit_code, f"{os.getpid():{WIDTH}}".encode())
     os.dup2(out, 1)
     os.dup2(err, 2)

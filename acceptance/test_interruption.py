@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from acceptance import prepared
+from acceptance import cli, prepared
 from acceptance.conftest import start_target, write_inventory
 from acceptance.mailhost import ROOT, MailHost, data_arguments
 
@@ -22,24 +22,16 @@ LEFTOVERS = (
 
 def kill_when(host: MailHost, words: str, *arguments: str, then: str = "") -> None:
     """Kill a deploy, with its children, when it prints words and a command on the host ends."""
-    with subprocess.Popen(
-        host.command("deploy.py", "-y", *arguments),
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if words in line:
-                break
-        else:
+    heard, said = os.pipe()
+    pid, ended = cli.start(host.command("deploy.py", "-y", *arguments), said, said)
+    os.close(said)
+    with os.fdopen(heard) as lines:
+        if not any(words in line for line in lines):
             pytest.fail(f"the run ended without {words!r}")
         if then:
             host.run("timeout", "20", "sh", "-c", then)
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(pid, signal.SIGKILL)
+    os.close(ended)
 
 
 # What the operation has done by then: a little later than its first words.
