@@ -17,7 +17,10 @@ from facts.system import SystemState
 from operations import packages
 from operations.inventory import parse
 
-INSTALL = """
+#: Where dovecot-pop3d's package stays, for a test that unpacks it once more.
+KEPT = "/var/tmp/dovecot-pop3d.deb"
+
+INSTALL = f"""
 export DEBIAN_FRONTEND=noninteractive
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
@@ -26,6 +29,7 @@ systemctl mask -q lighttpd  # as a deploy does (operations/packages.py)
 apt-get install -y -q --no-install-recommends "$@"
 rm -f /usr/sbin/policy-rc.d
 systemctl disable -q postfix dovecot opendkim opendmarc postsrsd fail2ban
+mv /var/cache/apt/archives/dovecot-pop3d_*.deb {KEPT}
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/log/apt/* /var/log/dpkg.log
 """

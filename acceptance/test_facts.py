@@ -14,6 +14,7 @@ EMPTY: dict[str, object] = {
     "facts.postfix.PostconfMaster": {},
     "facts.postfix.Queue": {},
     "facts.dovecot.Doveconf": {},
+    "facts.dovecot.DoveadmLogins": {"known": [], "present": []},
     "facts.dovecot.DoveadmUsers": [],
     "facts.dovecot.DoveadmMailboxStatus": {},
     "facts.dovecot.DoveadmWho": {},
@@ -74,13 +75,14 @@ def test_doveconf(host: MailHost) -> None:
 
 
 def test_dovecots_users_sessions_and_mailboxes(host: MailHost) -> None:
-    assert host.fact("facts.dovecot.DoveadmUsers") == sorted(
-        host.run("doveadm", "user", "*").split()
-    )
+    users = sorted(host.run("doveadm", "user", "*").split())
+    assert host.fact("facts.dovecot.DoveadmUsers") == users
     with host.imap("bob") as client:
         client.create('"Caf&AOk- &- Bar"')
         client.select()
         sessions = host.fact("facts.dovecot.DoveadmWho")
+        logins = host.fact("facts.dovecot.DoveadmLogins")
+        assert (logins["known"], logins["present"]) == (users, sorted(sessions))
         assert sessions["bob@example.test"]["imap"]["connections"] >= 1
         status = host.fact("facts.dovecot.DoveadmMailboxStatus", "user=bob@example.test")
         client.delete('"Caf&AOk- &- Bar"')

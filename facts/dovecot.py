@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.data import FactData
 from facts.shell import script
 
 # What asks the running Dovecot answers nothing, not an error, where it does not run.
@@ -125,6 +127,42 @@ class DoveadmUsers(FactBase[list[str]]):
     @override
     def process(self, output: list[str]) -> list[str]:
         return sorted(output)
+
+
+@dataclass(frozen=True)
+class Logins(FactData):
+    """
+    + known: who can log in, sorted
+    + present: who is logged in, sorted
+    """
+
+    known: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+
+
+class DoveadmLogins(FactBase[Logins]):
+    """
+    Returns who can log in and who is, in one read; nobody where Dovecot does not run:
+
+    .. code:: python
+
+        Logins(known=("alice@example.org", "bob@example.org"), present=("alice@example.org",))
+    """
+
+    default = Logins
+
+    @override
+    def requires_command(self, *args: object, **kwargs: object) -> str:
+        return "doveadm"
+
+    @override
+    def command(self) -> StringCommand:
+        return script(f"{_IF_RUNNING} {{ doveadm user '*' && doveadm -f tab who; }}")
+
+    @override
+    def process(self, output: list[str]) -> Logins:
+        who = next((i for i, line in enumerate(output) if "\t" in line), len(output))
+        return Logins(tuple(sorted(output[:who])), tuple(sorted(parse_who(output[who:]))))
 
 
 class DoveadmMailboxStatus(FactBase[dict[str, dict[str, dict[str, int]]]]):

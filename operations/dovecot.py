@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pyinfra import host, state
 from pyinfra.api import StringCommand, operation
 
-from facts.dovecot import DoveadmUsers, DoveadmWho
+from facts.dovecot import DoveadmLogins
 from facts.shell import script
 from facts.tls import PEM
 from operations import addresses
@@ -78,10 +78,10 @@ def logins(users: frozenset[str]) -> Generator[StringCommand, None, None]:
 
     Fails where Dovecot does not know a user that it should know.
     """
-    known = host.get_fact(DoveadmUsers)
+    logins = host.get_fact(DoveadmLogins)
     # A plan (--dry) precedes the new configuration: what Dovecot knows then proves nothing.
-    missing = sorted(users.difference(known)) if state.is_executing else []
-    strangers = sorted(host.get_fact(DoveadmWho).keys() - users)
+    missing = sorted(users.difference(logins.known)) if state.is_executing else []
+    strangers = sorted(set(logins.present) - users)
     if missing:
         yield script('echo "Dovecot does not know: $*" >&2; exit 1', *missing)
     if strangers:

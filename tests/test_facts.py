@@ -100,6 +100,17 @@ def test_who(release: str) -> None:
     }
 
 
+@pytest.mark.parametrize("release", [12, 13])
+def test_who_can_log_in_and_who_is(release: int) -> None:
+    known = ["carol@second.test", "alice@example.test"]
+    fact = dovecot.DoveadmLogins()
+    assert fact.process([*known, *lines(f"dovecot/who-{release}.txt")]) == dovecot.Logins(
+        ("alice@example.test", "carol@second.test"), ("alice@example.test", "carol@second.test")
+    )
+    assert fact.process(known).known == ("alice@example.test", "carol@second.test")
+    assert fact.process([]) == dovecot.Logins()
+
+
 def test_signing_keys() -> None:
     public = (
         "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDHikastc8+I81zCg/qWW8dMr8mqvXQ3qbPAmu0RjxoZVI47tvs"
@@ -154,6 +165,7 @@ def test_unexpected_output_is_an_error(parse: Any, output: list[str]) -> None:
         (postfix.PostconfMaster, {}),
         (postfix.Queue, {}),
         (dovecot.Doveconf, {}),
+        (dovecot.DoveadmLogins, dovecot.Logins()),
         (dovecot.DoveadmUsers, []),
         (dovecot.DoveadmMailboxStatus, {}),
         (dovecot.DoveadmWho, {}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facts.dovecot import DoveadmUsers, DoveadmWho
+from facts.dovecot import DoveadmLogins, Logins
 from operations import dovecot
 from tests.fake import commands
 
@@ -10,7 +10,7 @@ USERS = frozenset({"alice@example.org", "bob@example.org"})
 
 
 def logins(known: list[str], sessions: list[str]) -> list[str]:
-    facts: dict[type, object] = {DoveadmUsers: known, DoveadmWho: {user: {} for user in sessions}}
+    facts: dict[type, object] = {DoveadmLogins: Logins(tuple(known), tuple(sessions))}
     return commands(dovecot.logins, facts, users=USERS)[0]
 
 
