@@ -41,8 +41,9 @@ class FirewallState(FactData):
 # brings both into the same form. -s, -t: without counters and without the addresses that come by.
 _SCRIPT = f"""
 for path in {RULES} {UNIT} {DROP_IN}; do
-  [ ! -f $path ] || {{ stat -c 'stat %U %G %a %Y %Z %n' $path; sha256sum $path; }}
+  [ ! -f $path ] || set -- "$@" $path
 done
+[ $# = 0 ] || {{ stat -c 'stat %U %G %a %Y %Z %n' "$@"; sha256sum "$@"; }}
 list='nft -s -t list table inet mailhost'
 if table=$($list 2>/dev/null); then
   echo table

@@ -85,9 +85,14 @@ sed -n 's/^\(MemTotal\|SwapTotal\): *\([0-9]*\) kB/\1=\2/p' /proc/meminfo
 if ! systemd-detect-virt --quiet --container 2>/dev/null; then
   case $(stat -f -c %T /) in ext2/ext3 | xfs) stat -f -c 'free_blocks=%a %S' / ;; esac
 fi
-echo "hostname=$(hostname)"
-echo "hostname_file=$(cat /etc/hostname 2>/dev/null)"
-echo "mailname=$(cat /etc/mailname 2>/dev/null)"
+name_in() { # KEY FILE: its first line; without a process, which costs more than the rest
+  name=
+  [ ! -r "$2" ] || read -r name < "$2"
+  echo "$1=$name"
+}
+name_in hostname /proc/sys/kernel/hostname
+name_in hostname_file /etc/hostname
+name_in mailname /etc/mailname
 [ ! -d /etc/cloud ] || echo cloud_init=yes
 for daemon in chrony ntpsec openntpd systemd-timesyncd; do
   if [ -e "/lib/systemd/system/$daemon.service" ]; then echo "time_daemon=$daemon"; break; fi
@@ -95,14 +100,14 @@ done
 systemctl show -p ActiveState,ConditionTimestamp systemd-timesyncd 2>/dev/null
 systemctl show --value -p ActiveState,UnitFileState apt-daily.timer apt-daily-upgrade.timer \
   2>/dev/null | sed -n 's/^\(..*\)/timer=\1/p'
-getent passwd vmail | cut -d: -f3,4 | sed 's/^/vmail=/'
+getent passwd vmail | sed 's/^[^:]*:[^:]*:\([^:]*:[^:]*\):.*/vmail=\1/'
 echo "vmail_folder=$(stat -c '%U:%G:%a' /var/vmail 2>/dev/null)"
 for folder in /var/spool/postfix /var/vmail; do
   there=$folder
   while [ ! -d "$there/" ]; do there=${there%/*}; done
   case $(stat -f -c %T "$there/") in tmpfs | ramfs) echo "volatile=$folder" ;; esac
 done
-{ getent passwd 5000; getent group 5000; } | cut -d: -f1 | sed 's/^/uid_5000=/'
+{ getent passwd 5000; getent group 5000; } | sed 's/:.*//; s/^/uid_5000=/'
 sed -n 's/^nameserver *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf
 """
 
@@ -110,7 +115,7 @@ sed -n 's/^nameserver *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf
 _NETWORK = rf"""
 {{
   sshd -T | sed -n 's/^port /ssh=/p; s/^listenaddress .*:/ssh=/p'
-  for unit in ssh.socket sshd.socket; do
+  ! systemctl is-active -q ssh.socket sshd.socket || for unit in ssh.socket sshd.socket; do
     systemctl is-active -q $unit && systemctl show -p Listen $unit
   done | sed -n 's/^Listen=.*:\([0-9]*\) (Stream)$/ssh=\1/p'
   ss -ltnpH | sed -n 's/^[^ ]* *[^ ]* *[^ ]* *[^ ]*:\([0-9]*\) .*"\(sshd\|dropbear\)".*/ssh=\1/p'
