@@ -72,19 +72,19 @@ const load = name => ChromeUtils.importESModule(`resource:///modules/${name}.sys
 })().then(done, error => done({ error: `${error} ${error.stack} ${error.cause}` }));
 """
 
-# Subjects in the inbox, which it looks for anew and shows.
+# Subjects in a folder of a kind, which it looks for anew and shows.
 READ = r"""
-const done = arguments[0];
+const [kind, done] = arguments;
 const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
 const window = Services.wm.getMostRecentWindow("mail:3pane");
 const { incomingServer } = MailServices.accounts.accounts.find(
   each => each.incomingServer.type == "imap");
-const inbox = incomingServer.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
-if (inbox) {
-  window.gTabmail.currentTabInfo.folder = inbox;
-  inbox.updateFolder(window.msgWindow);
+const folder = incomingServer.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags[kind]);
+if (folder) {
+  window.gTabmail.currentTabInfo.folder = folder;
+  folder.updateFolder(window.msgWindow);
 }
-done(inbox ? [...inbox.messages].map(message => message.mime2DecodedSubject) : []);
+done(folder ? [...folder.messages].map(message => message.mime2DecodedSubject) : []);
 """
 
 
@@ -124,6 +124,15 @@ class Marionette:
             raise RuntimeError(f"{command}: {error['error']}: {error['message']}")
         return result
 
+    def subjects(self, kind: str, wanted: str) -> list[str]:
+        """Return the subjects in a folder as soon as one is among them, or else at last."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            read: list[str] = self.run(READ, kind)
+            if wanted in read or time.monotonic() > deadline:
+                return read
+            time.sleep(0.1)
+
     def run(self, script: str, *arguments: str) -> Any:
         """Run JavaScript, which calls its last argument with what it gives."""
         parameters = {"script": script, "args": list(arguments)}
@@ -150,11 +159,9 @@ def main() -> None:
         try:
             session = Marionette()
             found = session.run(SET_UP, asked["address"], asked["password"], asked["subject"])
-            deadline = time.monotonic() + SECONDS
-            while asked["subject"] not in (read := session.run(READ)):
-                if time.monotonic() > deadline:
-                    break
-                time.sleep(0.1)
+            # What is sent it copies later than the message may arrive.
+            session.subjects("SentMail", asked["subject"])
+            read = session.subjects("Inbox", asked["subject"])
             picture = session.ask("WebDriver:TakeScreenshot", {"full": False})["value"]
             print(json.dumps({"settings": found, "subjects": read, "picture": picture}))
         finally:
