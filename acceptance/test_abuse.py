@@ -76,7 +76,7 @@ def test_who_guesses_is_banned_until_the_ban_is_over(host: MailHost) -> None:
         assert list(answers) == [["refused"]] * 4
     wait_until(lambda: banned(host), 20, "the peer is banned")
     # Mail from there still arrives, and SSH is another matter.
-    wait_until(lambda: open_ports(host, 22, 25, *CLIENTS) == {22, 25}, 5, "the rest is closed")
+    wait_until(lambda: open_ports(host, 22, 25, *CLIENTS) == {22, 25}, 10, "the rest is closed")
     host.run("systemctl", "reload", "fail2ban")
     assert banned(host)
     wait_until(lambda: open_ports(host, *CLIENTS) == {*CLIENTS}, 30, "the ban is over")
@@ -87,7 +87,7 @@ def test_who_guesses_for_ssh_is_banned_everywhere(host: MailHost) -> None:
         for _ in range(2):  # three times each
             threads.submit(host.peer.exec, *SSH, f"admin@{host.target.address}", check=False)
     wait_until(lambda: banned(host, "sshd"), 20, "the peer is banned")
-    wait_until(lambda: open_ports(host, 22, 25, *CLIENTS) == set(), 5, "all is closed")
+    wait_until(lambda: open_ports(host, 22, 25, *CLIENTS) == set(), 10, "all is closed")
     wait_until(lambda: 22 in open_ports(host, 22), 30, "the ban is over")
 
 
