@@ -27,6 +27,7 @@ RELAY_PASSWORD, MISTYPED = "smarthost-pässword", "mistyped-password"
 FACTS = (
     *("postfix.Postconf", "postfix.PostconfMaster", "postfix.Queue", "dovecot.Doveconf"),
     *("dovecot.DoveadmUsers", "dovecot.DoveadmMailboxStatus", "dovecot.DoveadmWho"),
+    "dovecot.DoveadmLogins",
     *("health.Health", "mailboxes.Mailboxes", "opendkim.SigningKeys", "services.Services"),
     *("system.System", "tls.Certificate"),
 )

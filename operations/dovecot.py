@@ -78,10 +78,10 @@ def logins(users: frozenset[str]) -> Generator[StringCommand, None, None]:
 
     Fails where Dovecot does not know a user that it should know.
     """
-    logins = host.get_fact(DoveadmLogins)
+    found = host.get_fact(DoveadmLogins)
     # A plan (--dry) precedes the new configuration: what Dovecot knows then proves nothing.
-    missing = sorted(users.difference(logins.known)) if state.is_executing else []
-    strangers = sorted(set(logins.present) - users)
+    missing = sorted(users.difference(found.known)) if state.is_executing else []
+    strangers = sorted(set(found.present) - users)
     if missing:
         yield script('echo "Dovecot does not know: $*" >&2; exit 1', *missing)
     if strangers:
