@@ -36,6 +36,7 @@ SESSIONS: tuple[tuple[int, str, Sequence[Sequence[str]]], ...] = (
     (587, ALICE, WRITTEN[::-1]),
 )
 MESSAGES_A_SESSION = 20
+SENDMAIL_PACE = 1.0  # seconds between two messages of the machine; `docker exec` costs the most
 TIMEOUT = 30
 
 
@@ -50,12 +51,12 @@ class Load:
         self.host, self.ledger, self.pace = host, ledger, pace
         self._stop = Event()
         self._errors: list[BaseException] = []
-        jobs: list[Callable[[], None]] = [
-            *(lambda session=session: self._session(*session) for session in SESSIONS),
-            self._sendmail,
-            self._read,
+        jobs: list[tuple[Callable[[], None], float]] = [
+            *((lambda session=session: self._session(*session), pace) for session in SESSIONS),
+            (self._sendmail, SENDMAIL_PACE),
+            (self._read, pace),
         ]
-        self._threads = [Thread(target=self._repeat, args=(job,), daemon=True) for job in jobs]
+        self._threads = [Thread(target=self._repeat, args=job, daemon=True) for job in jobs]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -72,13 +73,13 @@ class Load:
         if self._errors and kind is None:
             raise self._errors[0]
 
-    def _repeat(self, job: Callable[[], None]) -> None:
+    def _repeat(self, job: Callable[[], None], pace: float) -> None:
         """Do it again and again; that the host is down at times is what we are here for."""
         try:
             while not self._stop.is_set():
                 with suppress(OSError, smtplib.SMTPException, imaplib.IMAP4.error, CommandFailed):
                     job()
-                self._stop.wait(self.pace)
+                self._stop.wait(pace)
         except Exception as error:
             self._errors.append(error)
 

@@ -51,9 +51,7 @@ def test_a_first_run_killed_at_every_step_is_made_good(
     try:
         # Most packages are there, so that not all time goes by with the rest.
         target.exec("dpkg", "--purge", "opendkim", "dovecot-pop3d", "postsrsd")
-        by_docker = host.release == 12
-        inventory = write_inventory(target, ssh_key, by_docker)
-        bare = MailHost(host.release, target, host.peer, inventory, by_docker=by_docker)
+        bare = MailHost(host.release, target, host.peer, write_inventory(target, ssh_key))
         for operation in ("Packages", "Machine", "TLS", "DKIM", "Configuration"):
             kill_when(bare, f"Starting operation: {operation}", then=BEGUN.get(operation, ""))
         bare.must_deploy()
