@@ -7,6 +7,7 @@ own. Tests of a bare host, and some that kill a run, start the program itself (`
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import inspect
 import json
@@ -26,6 +27,7 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("facts", "operations")
 WIDTH = 16  # of a number in the answer: first the process, then its exit code
+SERVER = "MAILHOST_CLI"  # in the environment: the socket of the process that forks
 
 
 def run(
@@ -61,7 +63,12 @@ def start(
     with tempfile.TemporaryFile() as asked:
         asked.write(json.dumps([list(command), dict(env or os.environ)]).encode())
         asked.seek(0)
-        socket.send_fds(_server(), [b"run"], [asked.fileno(), out, err, writing])
+        if SERVER not in os.environ:
+            serve()
+        files = [asked.fileno(), out, err, writing]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+            ours.connect(os.environ[SERVER])
+            socket.send_fds(ours, [b"run"], files)
     os.close(writing)
     return _answer(reading, command, 60), reading
 
@@ -78,23 +85,27 @@ def _text(file: IO[bytes]) -> str:
 
 
 @functools.cache
-def _server() -> socket.socket:
-    """Start the process that forks; it ends with this one."""
-    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    subprocess.Popen(
-        [sys.executable, "-m", "acceptance.cli", str(its.fileno())],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        pass_fds=[its.fileno()],
-    )
-    its.close()
-    return ours
+def serve() -> tuple[tempfile.TemporaryDirectory[str], subprocess.Popen[bytes]]:
+    """Start the process that forks, for this one and what it starts; it ends with this one."""
+    folder = tempfile.TemporaryDirectory(prefix="mailhost-cli-")
+    address = os.path.join(folder.name, "socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as control:
+        control.bind(address)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "acceptance.cli", str(control.fileno())],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            pass_fds=[control.fileno()],
+        )
+    os.environ[SERVER] = address
+    return folder, process
 
 
 def _serve(control: socket.socket) -> None:
-    """Fork for each request, until the other end is closed."""
+    """Fork for each request, until standard input ends, as it does with the process at the top."""
     # As they are before pyinfra patches them for gevent, which must not begin in this process.
-    fork = os.fork
+    fork, wait = os.fork, select.select
+    gc.disable()  # runs are short
     main = importlib.import_module("pyinfra_cli.main").main
     for package in map(importlib.import_module, PACKAGES):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
@@ -104,10 +115,8 @@ def _serve(control: socket.socket) -> None:
         templates.get_template(template)
     _remember()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
-        message, files, _, _ = socket.recv_fds(control, 16, 4)
-        if not message:
-            return
+    while sys.stdin not in wait([control, sys.stdin], [], [])[0]:
+        _, files, _, _ = socket.recv_fds(control, 16, 4)
         if fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             control.close()
@@ -134,6 +143,7 @@ def _run(main: object, asked: int, out: int, err: int, exit_code: int) -> None:
     """Be one run: its arguments and environment, its output, its exit code."""
     os.setsid()
     os.write(exit_code, f"{os.getpid():{WIDTH}}".encode())
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
     with open(asked, encoding="utf-8") as file:

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
-from acceptance import deployed, engine, memory, peer, targets
+from acceptance import cli, deployed, engine, memory, peer, targets
 from acceptance.mailhost import (
     HOSTNAME,
     ROOT,
@@ -205,6 +205,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "provoking: kills or hinders services, which may say fatal")
     if config.getoption("numprocesses", None):
         engine.make_room()
+        cli.serve()
 
 
 @pytest.fixture(scope="session")

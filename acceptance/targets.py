@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import docker  # type: ignore[import-untyped]
 from docker.errors import NotFound  # type: ignore[import-untyped]
 
 from acceptance import engine
@@ -52,7 +51,6 @@ def start(
     hostname: str,
     ports: Mapping[int, int | None] | None = None,
     network: str | None = None,
-    ip: str | None = None,
     dns: Sequence[str] = (),
     authorized_key: str | None = None,
     labels: Mapping[str, str] | None = None,
@@ -62,7 +60,6 @@ def start(
     Start a fresh, bare target and wait until it has booted.
 
     + ports: container port -> port on 127.0.0.1, None for any free one
-    + ip: a fixed address in `network`
     + dns: the DNS servers it asks, directly
     + authorized_key: public key that may log in as root, and as `admin`, who may sudo
     + image: another image than the release's base image
@@ -73,7 +70,6 @@ def start(
     if left := container_named(name):
         remove(left)
     published = {f"{port}/tcp": ("127.0.0.1", outside) for port, outside in (ports or {}).items()}
-    fixed = client().api.create_endpoint_config(ipv4_address=ip) if network and ip else None
     container = client().containers.create(
         image,
         ["sh", "-c", BOOT],
@@ -90,24 +86,17 @@ def start(
         tmpfs={"/run": "", "/run/lock": "", "/tmp": ""},
         ports=published,
         network=network,
-        networking_config={network: fixed} if fixed else None,
         dns=list(dns) or None,
     )
     return boot(container, dns=dns, authorized_key=authorized_key)
 
 
 def network(name: str) -> str:
-    """Make our Docker network of that name where it is missing; it allows fixed addresses."""
+    """Make our Docker network of that name where it is missing."""
     networks = client().networks
     with only_one("network"):
         if not networks.list(names=[f"^{name}$"]):
-            # Docker picks a free range, but takes fixed addresses only in one that was asked for.
-            probe = networks.create(name)
-            probe.reload()
-            pool = docker.types.IPAMPool(subnet=probe.attrs["IPAM"]["Config"][0]["Subnet"])
-            probe.remove()
-            ranges = docker.types.IPAMConfig(pool_configs=[pool])
-            networks.create(name, ipam=ranges, labels={LABEL: "acceptance"})
+            networks.create(name, labels={LABEL: "acceptance"})
     return name
 
 

@@ -42,7 +42,7 @@ SHA256:
  $(sha256sum < Packages | cut -d ' ' -f 1) $(stat -c %s Packages) Packages
 EOF
 echo 'deb [trusted=yes] file:/srv/security ./' > /etc/apt/sources.list.d/security.list
-apt-get update -qq
+apt-get update -qq -o APT::Get::List-Cleanup=no
 """
 
 CONFIGURATION = (
@@ -71,7 +71,7 @@ def outdated(changed_host: MailHost) -> Iterator[list[str]]:
     dovecot = host.run("sh", "-c", "dpkg -l 'dovecot-*' | sed -n 's/^ii *\\([^ ]*\\) .*/\\1/p'")
     names = ["postfix", *dovecot.split(), "opendkim"]
     names.append({12: "libssl3", 13: "libssl3t64"}[host.release])
-    download = 'cd /root; rm -f ./*.deb; apt-get update -qq; apt-get download -qq "$@"'
+    download = 'cd /root; rm -f ./*.deb; apt-get download -qq "$@"'
     host.run("sh", "-euc", download, "download", *names)
     host.run("sh", "-euc", SECURITY, "security", *names)
     yield names
