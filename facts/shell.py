@@ -21,9 +21,9 @@ def script(text: str, *arguments: str, stdin: str | None = None) -> StringComman
 
 
 def key_values(output: list[str]) -> dict[str, list[str]]:
-    """Parse lines of "key=value"; a key may come more than once."""
+    """Parse lines of "key=value", and empty ones; a key may come more than once."""
     values: dict[str, list[str]] = {}
-    for line in output:
+    for line in filter(None, output):
         key, equals, value = line.partition("=")
         if not equals:
             raise FactProcessError(f"expected key=value: {line!r}")

@@ -97,9 +97,8 @@ name_in mailname /etc/mailname
 for daemon in chrony ntpsec openntpd systemd-timesyncd; do
   if [ -e "/lib/systemd/system/$daemon.service" ]; then echo "time_daemon=$daemon"; break; fi
 done
-systemctl show -p ActiveState,ConditionTimestamp systemd-timesyncd 2>/dev/null
-systemctl show --value -p ActiveState,UnitFileState apt-daily.timer apt-daily-upgrade.timer \
-  2>/dev/null | sed -n 's/^\(..*\)/timer=\1/p'
+systemctl show -p ActiveState,ConditionTimestamp,UnitFileState systemd-timesyncd \
+  apt-daily.timer apt-daily-upgrade.timer 2>/dev/null
 getent passwd vmail | sed 's/^[^:]*:[^:]*:\([^:]*:[^:]*\):.*/vmail=\1/'
 echo "vmail_folder=$(stat -c '%U:%G:%a' /var/vmail 2>/dev/null)"
 for folder in /var/spool/postfix /var/vmail; do
@@ -155,7 +154,8 @@ def parse_system(output: list[str]) -> SystemState:
         clock_untried=one("time_daemon") == "systemd-timesyncd"
         and one("ActiveState") == "inactive"
         and not one("ConditionTimestamp"),
-        update_timers=sorted(values.get("timer", ())) == ["active", "active", "enabled", "enabled"],
+        update_timers=values.get("ActiveState", [])[1:] == ["active", "active"]
+        and values.get("UnitFileState", [])[1:] == ["enabled", "enabled"],
         vmail=(int(vmail.split(":")[0]), int(vmail.split(":")[1])) if vmail else None,
         volatile=tuple(values.get("volatile", ())),
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),

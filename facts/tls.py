@@ -54,25 +54,27 @@ class CertificateState(FactData):
 SCRIPT = """
 [ -s "$1" ] || exit 0
 stat -c 'owner %U:%G %a' "$1"
-key=$(openssl pkey -in "$1" -pubout 2>/dev/null)
-[ -n "$key" ] && [ "$key" = "$(openssl x509 -in "$1" -noout -pubkey 2>/dev/null)" ] &&
-  echo key matches
+openssl pkey -in "$1" -pubout 2>/dev/null
 openssl x509 -in "$1" 2>/dev/null
 true
 """
 
 
+CERTIFICATE_BEGINS = "-----BEGIN CERTIFICATE-----"
+
+
 def parse_certificate(output: list[str]) -> CertificateState | None:
     """Parse the Certificate fact's output; None where the file holds no certificate."""
-    start = next((i for i, line in enumerate(output) if line.startswith("-----BEGIN")), None)
-    if start is None:
+    if CERTIFICATE_BEGINS not in output:
         return None
+    start = output.index(CERTIFICATE_BEGINS)
     try:
         certificate = x509.load_pem_x509_certificate("\n".join(output[start:]).encode())
     except ValueError as error:
         raise FactProcessError(f"unreadable certificate: {error}") from error
     _, owner, mode = output[0].split()
-    return described(certificate, "key matches" in output[:start], owner, mode)
+    public = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return described(certificate, output[1:start] == public.decode().splitlines(), owner, mode)
 
 
 def key_digest(certificate: x509.Certificate) -> str:

@@ -58,6 +58,17 @@ def test_room_for_swap_and_a_clock_that_nobody_started() -> None:
     assert (state.swap_room, state.clock_untried) == (4096000, True)
 
 
+@pytest.mark.parametrize(
+    ("second", "both_run"), [(["active", "enabled"], True), (["inactive", "disabled"], False)]
+)
+def test_apts_timers_run_if_both_do(second: list[str], both_run: bool) -> None:
+    clock, first = ["inactive", ""], ["active", "enabled"]
+    shown = []
+    for active, enabled in (clock, first, second):
+        shown += [f"ActiveState={active}", f"UnitFileState={enabled}", ""]
+    assert parse_system(["id=debian", "version=13", *shown]).update_timers is both_run
+
+
 def test_mail_in_memory_is_seen() -> None:
     state = parse_system(["id=debian", "volatile=/var/spool/postfix", "volatile=/var/vmail"])
     assert state.volatile == ("/var/spool/postfix", "/var/vmail")

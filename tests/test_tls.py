@@ -82,3 +82,12 @@ def test_the_script_makes_what_the_fact_reads_and_keeps_the_key(tmp_path: Path) 
     )
     assert timedelta(days=824) < state.not_after - NOW < timedelta(days=826)
     assert list(pem.parent.iterdir()) == [pem]
+
+    certificate = "-----BEGIN CERTIFICATE" + pem.read_text().partition("-----BEGIN CERTIFICATE")[2]
+    run(tls._SCRIPT, str(tmp_path / "other.pem"), NAMES[0], f"DNS:{NAMES[0]}", "825")
+    other = (tmp_path / "other.pem").read_text().partition("-----BEGIN CERTIFICATE")[0]
+    for key in ("", other):
+        pem.write_text(key + certificate)
+        state = parse_certificate(run(SCRIPT, str(pem)))
+        assert state is not None
+        assert not state.key_matches
