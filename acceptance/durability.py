@@ -127,7 +127,7 @@ def settle(host: MailHost, timeout: float = 120) -> None:
 
 
 def prove(
-    host: MailHost, path: Path, seed: int, rounds: int = 1, pace: float = 0.15
+    host: MailHost, path: Path, seed: int, pace: float, rounds: int = 1
 ) -> tuple[Counter[str], Verdict]:
     """
     Kill through some rounds under load; return the kills by kind, and what became of the mail.
@@ -195,7 +195,7 @@ def main() -> None:
             tempfile.TemporaryDirectory() as folder,
         ):
             rounds = -(-options.kills // len(ROUND))
-            kills, verdict = prove(host, Path(folder, "ledger"), options.seed, rounds, pace=0.1)
+            kills, verdict = prove(host, Path(folder, "ledger"), options.seed, 0.1, rounds)
             print(f"Debian {release}, seed {options.seed}: {kills.total()} kills; {verdict}")
             print("  " + ", ".join(f"{what} {count}" for what, count in sorted(kills.items())))
             for kind in ("lost", "wrong"):

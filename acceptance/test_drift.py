@@ -21,7 +21,7 @@ RELAY = "smtpd_relay_restrictions"
 # Of each: the operations that have to mend it, and no others; what was done and what proves that
 # it was mended, by the service's own tools. One run mends all of a group.
 DRIFTS: dict[str, tuple[list[str], dict[str, str]]] = {
-    "settings edited": (
+    "settings edited, tables and drop-ins lost, a user added": (
         [CONFIGURATION],
         {
             f"postconf -e {RELAY}=permit": (
@@ -34,11 +34,6 @@ DRIFTS: dict[str, tuple[list[str], dict[str, str]]] = {
                 "doveconf -h ssl | grep -qx required"
             ),
             "echo 'Mode v' >> /etc/opendkim.conf": "! grep -q '^Mode v' /etc/opendkim.conf",
-        },
-    ),
-    "tables and drop-ins lost, a user added": (
-        [CONFIGURATION],
-        {
             f"rm {TABLES}/virtual_aliases": (
                 f"postmap -q sales@example.test texthash:{TABLES}/virtual_aliases | grep -q bob"
             ),
