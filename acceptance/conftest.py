@@ -50,10 +50,10 @@ PARTS = {
     "kills": ("interruption",),
     "deploys": ("deploy",),
     "apply": ("transaction", "secrets", "drift_report", "round_trips", "sandbox"),
+    "arrivals": ("score", "inbound", "firewall", "acme"),
+    "settings": ("users", "import", "check", "facts", "signer"),
     "outages": ("durability", "reboot", "disk_full", "web"),
     "mail": (),
-    "settings": ("users", "import", "check", "facts", "signer"),
-    "arrivals": ("score", "inbound", "firewall", "acme"),
 }
 PORTS = (22, 25, 110, 143, 465, 587, 993, 995)
 
