@@ -40,8 +40,9 @@ PROCESSES = (
 #: What one round kills, in a random order.
 ROUND = (*PROCESSES, "all of postfix", "all of dovecot", "deploy", "machine", "machine")
 POSTFIX_UNIT = {12: "postfix@-.service", 13: "postfix.service"}
-#: Seconds within which what was killed has to be back.
-RECOVERY = 60
+#: Seconds within which what was killed has to be back. Postfix itself leaves alone for 60 what died
+#: at its start or while it delivered: service_throttle_time, transport_retry_time, in postconf(5).
+RECOVERY = 90
 
 
 @dataclass
@@ -58,9 +59,11 @@ class Killer:
     kills: Counter[str] = field(default_factory=Counter)
 
     def round(self) -> Iterator[str]:
-        """Kill all of ROUND; yield what was killed."""
+        """Kill all of ROUND that is switched on; yield what was killed."""
         for what in self.dice.sample(ROUND, len(ROUND)):
             time.sleep(self.dice.uniform(0, self.pause))  # the random moment
+            if what == "opendmarc" and not self._done("systemctl", "is-enabled", what):
+                continue  # a deploy that was killed had switched it off by then
             self._kill(what)
             self.kills[what] += 1
             yield what
