@@ -54,7 +54,7 @@ help: ## list these targets
 
 deploy: up ## make the host a mail host, or mend it (the demo on this machine, or INVENTORY=…)
 	@$(PYINFRA) deploy.py -y $(ARGS)
-	$(if $(DEMO),$(PY) -m acceptance.targets screen $(RELEASES))
+	$(if $(DEMO),$(PY) -m testbed screen $(RELEASES))
 
 plan: up ## show what deploy would change, and change nothing
 	@$(PYINFRA) deploy.py --dry --diff $(ARGS)
@@ -77,7 +77,7 @@ drift: up ## say what on the host is not as deployed, and since when; exit code 
 	@$(PYINFRA) tasks/drift.py -y $(ARGS)
 
 score: up ## send one message and score it as a receiving site would: points out of 10
-	@export MAIL_SPAMASSASSIN="$$($(PY) -m acceptance.targets spamassassin)"
+	@export MAIL_SPAMASSASSIN="$$($(PY) -m testbed spamassassin)"
 	$(PYINFRA) tasks/score.py -y $(ARGS)
 
 fact: up ## print one fact as JSON: make fact FACT=facts.postfix.Postconf
@@ -94,11 +94,11 @@ test: $(VENV) ## unit tests, lint and types: seconds, no Docker
 	$(PY) -m pytest -q -n 2 $(ARGS)
 
 acceptance: $(VENV) ## real targets, real mail: both releases at the same time
-	@$(PY) -m acceptance.targets images 12 13
+	@$(PY) -m acceptance 12 13
 	$(PY) -m pytest acceptance -n 10 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 acceptance-12 acceptance-13: acceptance-%: $(VENV)
-	@$(PY) -m acceptance.targets images $*
+	@$(PY) -m acceptance $*
 	$(PY) -m pytest acceptance --release $* $(ARGS)
 
 # Two lines of help for the one rule above.
@@ -106,16 +106,16 @@ acceptance-12: ## the same on Debian 12 only (ARGS="--keep -k name" runs one tes
 acceptance-13: ## the same on Debian 13 only
 
 bench-deploy: $(VENV) ## what a deploy costs, beside installing the same packages by hand
-	@$(PY) -m acceptance.bench deploy $(ARGS)
+	@$(PY) -m bench deploy $(ARGS)
 
 bench-inbound: $(VENV) ## what verifying SPF, DKIM and DMARC of arriving mail costs
-	@$(PY) -m acceptance.bench inbound $(ARGS)
+	@$(PY) -m bench inbound $(ARGS)
 
 durability: $(VENV) ## kill everything 200 times under load, and count the mail (ARGS="13 --seed 7")
 	@$(PY) -m acceptance.durability $(ARGS)
 
 bench-load: $(VENV) ## what memory everybody at once takes on 1 GB (docs/memory.md)
-	@$(PY) -m acceptance.bench load $(ARGS)
+	@$(PY) -m bench load $(ARGS)
 
 docs: $(VENV) ## write docs/settings.md from the models
 	@$(PY) -m docs.generate $(ARGS)
@@ -126,15 +126,15 @@ lock: $(VENV) ## write requirements.lock from pyproject.toml (ARGS=--upgrade: ne
 		-o requirements.lock $(ARGS)
 
 clean: ## remove our containers and networks, and nothing else of Docker's
-	@if [ -x $(PY) ]; then $(PY) -m acceptance.targets down; fi
+	@if [ -x $(PY) ]; then $(PY) -m testbed down; fi
 
 clean-all: ## clean, and also remove our images, the venv and build/
-	@if [ -x $(PY) ]; then $(PY) -m acceptance.targets purge; fi
+	@if [ -x $(PY) ]; then $(PY) -m testbed purge; fi
 	rm -rf .venv build
 
 # The demo's targets, where INVENTORY is the demo; production needs neither engine nor target.
 up: $(VENV)
-	@$(if $(DEMO),$(PY) -m acceptance.targets up $(RELEASES),:)
+	@$(if $(DEMO),$(PY) -m testbed up $(RELEASES),:)
 
 $(VENV): requirements.lock
 	@asroot() { [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ]; }

@@ -6,70 +6,71 @@ Run again, it changes nothing; run on a host that drifted, it mends what drifted
 
 from pyinfra import host
 
-from facts.system import System
+from facts.machine import Machine
 from operations import (
-    addresses,
+    certificate,
     configuration,
-    dovecot,
     firewall,
+    logins,
     mailboxes,
-    opendkim,
     packages,
-    renewal,
-    services,
-    system,
-    tls,
-    updates,
+    signing_keys,
 )
-from operations.preflight import checked_settings
+from operations.machine import prepare_machine
+from preflight import checked_settings
+from services import all as services
+from services import firewall as rules
+from services import packages as debian
+from services import renewal, updates
+from wanted import addresses
 
 # Every error in the inventory, and every reason against this machine, before it is touched.
-machine = host.get_fact(System)
-mail = checked_settings(machine)
+machine = host.get_fact(Machine)
+settings = checked_settings(machine)
 
 packages.install(
     name="Packages: Postfix, Dovecot, OpenDKIM and what they need",
-    packages=packages.wanted(mail, machine),
+    packages=debian.wanted(settings, machine),
 )
-system.configure(
+prepare_machine(
     name="Machine: names, clock, swap, the account that owns the mail",
-    system=machine,
-    hostname=mail.mail_hostname,
-    mailname=mail.primary_domain,
-    swap_size=mail.mail_swap_size,
-    updates=updates.runs(mail),
+    machine=machine,
+    hostname=settings.mail_hostname,
+    mailname=settings.primary_domain,
+    swap_size=settings.mail_swap_size,
+    updates=updates.runs(settings),
 )
-if mail.mail_tls.mode != "files":
-    tls.self_signed(
+if settings.mail_tls.mode != "files":
+    certificate.self_signed(
         name="TLS: a self-signed certificate",
-        names=mail.names,
-        for_a_start=renewal.runs(mail),
+        names=settings.names,
+        for_a_start=renewal.runs(settings),
     )
-opendkim.keys(
+signing_keys.make(
     name="DKIM: a signing key for each domain",
-    domains=mail.mail_domains,
-    selector=mail.mail_dkim_selector,
-    bits=mail.mail_dkim_bits,
+    domains=settings.mail_domains,
+    selector=settings.mail_dkim_selector,
+    bits=settings.mail_dkim_bits,
 )
 configuration.apply(
     name="Configuration: check all of it, put it in place, run it",
-    # From the journal to fail2ban, in the order of start: operations/services.py
-    configurations=services.configurations(mail, machine),
+    # From the journal to fail2ban, in the order of start: services/all.py
+    configurations=services.configurations(settings, machine),
 )
-dovecot.logins(
+logins.verify(
     name="Logins: every user can log in, nobody else stays in",
-    users=frozenset(mail.users),
+    users=frozenset(settings.users),
 )
 mailboxes.retire(
     name="Mailboxes: archive or purge the mail of removed users",
-    users=addresses.mailboxes(mail),
-    removed=mail.removed_users,
+    users=addresses.mailboxes(settings),
+    removed=settings.removed_users,
 )
 # A host that refuses the rules is a mail host all the same.
 firewall.apply(
     name="Firewall: only what is served, kept if SSH gets through",
-    rules=firewall.rules(mail, machine.ssh_ports),
+    rules=rules.rules(settings, machine.ssh_ports),
 )
 # Last: the authority's answer is not in the host's power, and comes through the firewall.
-if renewal.runs(mail):
-    renewal.renew(name="TLS: the certificate, where another one is due")
+if renewal.runs(settings):
+    certificate.renew(name="TLS: the certificate, where another one is due")

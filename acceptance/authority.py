@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from acceptance.mailhost import MailHost
-from acceptance.wait import wait_until
+from testbed.wait import wait_until
 
 NAME = "acme.world.test"
 URL = f"https://{NAME}:14000/dir"

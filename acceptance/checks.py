@@ -12,7 +12,7 @@ from typing import Any
 
 from acceptance import cli
 from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments
-from acceptance.progress import only_one
+from testbed.progress import only_one
 
 NAME_SERVER = "ns.world.test"  # the peer's BIND
 BLOCKLIST = "bl.test"

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("facts", "operations")
+PACKAGES = ("facts", "services", "operations")
 WIDTH = 16  # of a number in the answer: first the process, then its exit code
 SERVER = "MAILHOST_CLI"  # in the environment: the socket of the process that forks
 
@@ -110,7 +110,7 @@ def _serve(control: socket.socket) -> None:
     for package in map(importlib.import_module, PACKAGES):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
-    templates = sys.modules["operations.configuration"].TEMPLATES
+    templates = sys.modules["wanted.rendering"].TEMPLATES
     for template in templates.list_templates(extensions=["j2"]):
         templates.get_template(template)
     _remember()

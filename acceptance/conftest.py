@@ -27,16 +27,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
-from acceptance import cli, deployed, engine, memory, peer, targets
-from acceptance.mailhost import (
-    HOSTNAME,
-    ROOT,
-    MailHost,
-    inventory_name,
-    over_ssh,
-)
+from acceptance import cli, deployed, memory
+from acceptance.mailhost import HOSTNAME, ROOT, MailHost, inventory_name, over_ssh
 from acceptance.pair import Pair, two_hosts
-from acceptance.progress import only_one
+from testbed import engine, peer, targets
+from testbed.progress import only_one
 
 RELEASES = (13, 12)
 #: Parts of a release's tests and their modules, the longest first in both. A worker gets its next

@@ -1,4 +1,4 @@
-"""Everybody at once on a host of one core and 1 GB; see acceptance/peer/crowd.py."""
+"""Everybody at once on a host of one core and 1 GB; see testbed/peer/crowd.py."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from acceptance import memory
-from acceptance.container import Target
-from acceptance.peer import Peer
+from testbed.container import Target
+from testbed.peer import Peer
 
-PROGRAM = Path(__file__).parent / "peer/crowd.py"
+PROGRAM = Path(__file__).parent / "crowd_program.py"
 SESSIONS = {"imap": 20, "submission": 10, "inbound": 50}
 #: Addresses that the sessions of other hosts come from: five each, as a large site has.
 SOURCES = 10

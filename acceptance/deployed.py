@@ -10,18 +10,19 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from acceptance import engine, prepared, targets
-from acceptance.container import BOOT_TIMEOUT
-from acceptance.images import DEPLOYED, RECIPE_LABEL, present
+from acceptance import prepared
 from acceptance.mailhost import DOMAINS, HOSTNAME, PASSWORDS, ROOT, inventory_name
-from acceptance.progress import only_one, run
-from settings import Limits
+from settings.models import Limits
 from tasks.password import sha512_crypt
+from testbed import engine, targets
+from testbed.container import BOOT_TIMEOUT
+from testbed.images import DEPLOYED, RECIPE_LABEL, present
+from testbed.progress import only_one, run
 
 # What a deploy is made of, and the inventory.
 SOURCES = (
-    *("deploy.py", "settings.py", "settings_tls.py", "values.py"),
-    *("facts/**/*", "operations/**/*", "probe/**/*", "templates/**/*", "acceptance/deployed.py"),
+    *("deploy.py", "layout.py", "preflight.py", "settings/**/*", "wanted/**/*", "services/**/*"),
+    *("facts/**/*", "operations/**/*", "remote/**/*", "templates/**/*", "acceptance/deployed.py"),
 )
 # A machine is known by its id, and its journal by that.
 FORGET = "rm -rf /var/log/journal/*; : > /etc/machine-id; systemctl poweroff"

@@ -21,15 +21,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acceptance import targets
 from acceptance.conftest import PORTS
 from acceptance.deployed import inventory_data
 from acceptance.ledger import Ledger, Verdict
 from acceptance.load import Load
 from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments
-from acceptance.peer import start_peer
-from acceptance.progress import say
-from acceptance.wait import wait_until
+from testbed import targets
+from testbed.peer import start_peer
+from testbed.progress import say
+from testbed.wait import wait_until
 
 #: By their names in ps(1): Postfix's, the milters, PostSRSd, Dovecot's.
 PROCESSES = (

@@ -11,9 +11,9 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from acceptance.container import CommandFailed
 from acceptance.ledger import HEADER, OUTSIDE, Ledger
 from acceptance.mailhost import MailHost, message
+from testbed.container import CommandFailed
 
 ALICE, BOB, CAROL = "alice@example.test", "bob@example.test", "carol@second.test"
 #: Recipient -> the mailboxes that it leads to, by the inventory of acceptance/conftest.py.

@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from acceptance import cli
-from acceptance.container import restarted
-from acceptance.peer import Peer
-from acceptance.progress import only_one
-from acceptance.targets import Target
-from acceptance.wait import wait_until
+from testbed.container import restarted
+from testbed.peer import Peer
+from testbed.progress import only_one
+from testbed.targets import Target
+from testbed.wait import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTNAME = "mail.example.test"

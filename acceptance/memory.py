@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from acceptance.container import Target
+from testbed.container import Target
 
 # The container's own figures: of cgroup v2, or else of v1, which is not mounted in there.
 _USAGE = """

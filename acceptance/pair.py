@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acceptance import peer, prepared, targets
+from acceptance import prepared
 from acceptance.issuing import Authority
 from acceptance.mailhost import MailHost, over_ssh
 from tasks.password import sha512_crypt
+from testbed import peer, targets
 
 PASSWORD = "pair-password"
 RELEASES = {"alpha.example": 13, "beta.example": 12}

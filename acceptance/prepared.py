@@ -10,12 +10,12 @@ import io
 import json
 import os
 
-from acceptance import engine
-from acceptance.images import PREPARED, RECIPE_LABEL, base_image, build, present, recipe
-from acceptance.progress import only_one
-from facts.system import SystemState
-from operations import packages
-from operations.inventory import parse
+from facts.machine import MachineState
+from services import packages
+from settings.inventory import parse
+from testbed import engine
+from testbed.images import PREPARED, RECIPE_LABEL, base_image, build, present, recipe
+from testbed.progress import only_one
 
 #: Where dovecot-pop3d's package stays, for a test that unpacks it once more.
 KEPT = "/var/tmp/dovecot-pop3d.deb"
@@ -49,7 +49,7 @@ def wanted(release: int) -> list[str]:
         "mail_relayhost_credentials": os.devnull,
     }
     mail, _ = parse(inventory)
-    return packages.wanted(mail, SystemState(release=str(release)))
+    return packages.wanted(mail, MachineState(release=str(release)))
 
 
 def image(release: int) -> str:

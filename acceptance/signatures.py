@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from acceptance.mailhost import MailHost
-from acceptance.peer import Peer
+from testbed.peer import Peer
 
 
 def unique(word: str) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from acceptance.mailhost import MailHost
-from acceptance.wait import wait_until
-from facts.system import CONTROL_ADDRESSES
+from facts.machine import CONTROL_ADDRESSES
+from testbed.wait import wait_until
 
 GUESS = (Path(__file__).parent / "guess.py").read_text()
 FIXTURES = Path(__file__).parent.parent / "tests/fixtures/fail2ban"

@@ -20,11 +20,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from acceptance.authority import EAB, URL, Authority
-from acceptance.container import CommandFailed
 from acceptance.mailhost import HOSTNAME, MailHost, data_arguments, message
 from acceptance.test_firewall import ports
-from acceptance.test_tls import BEFORE_TLS, PEM, handshake, issue, public_key, served
-from acceptance.wait import wait_until
+from acceptance.test_tls import BEFORE_TLS, handshake, issue, public_key, served
+from layout import PEM
+from testbed.container import CommandFailed
+from testbed.wait import wait_until
 
 RENEWAL = "TLS: the certificate, where another one is due"
 IMAP = "imap.example.test"

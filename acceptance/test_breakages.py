@@ -17,8 +17,8 @@ import pytest
 from acceptance.checks import CheckRun, run_check
 from acceptance.mailhost import MailHost, data_arguments
 from acceptance.pair import Pair
-from acceptance.wait import wait_until
-from facts.tls import PEM
+from layout import PEM
+from testbed.wait import wait_until
 
 pytestmark = pytest.mark.xdist_group("pair")
 

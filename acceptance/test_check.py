@@ -8,8 +8,8 @@ import pytest
 
 from acceptance.checks import BLOCKLIST, check, publish
 from acceptance.mailhost import HOSTNAME, ROOT, MailHost
-from acceptance.targets import start
-from acceptance.wait import wait_until
+from testbed.targets import start
+from testbed.wait import wait_until
 
 pytestmark = pytest.mark.one_release  # test_breakages.py has both
 

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from acceptance.container import CommandFailed
 from acceptance.issuing import Authority
 from acceptance.mailhost import HOSTNAME, MailHost
+from testbed.container import CommandFailed
 
 CAROL = "carol@second.test"
 MBSYNC = """

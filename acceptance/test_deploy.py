@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from acceptance import engine
 from acceptance.conftest import start_target, write_inventory
-from acceptance.container import boot
 from acceptance.mailhost import HOSTNAME, MailHost, data_arguments, message
+from testbed import engine
+from testbed.container import boot
 
 OPERATIONS = ("Packages", "Machine", "TLS", "DKIM", "Configuration", "Firewall")
 

@@ -9,11 +9,11 @@ import pytest
 from acceptance.durability import POSTFIX_UNIT, settle
 from acceptance.mailhost import MailHost, message
 from acceptance.signatures import unique
-from acceptance.wait import wait_until
 from facts.health import Health
-from operations.postfix import QUEUE_MINFREE
+from services.postfix import QUEUE_MINFREE
 from tasks.checks import host as checks
 from tasks.checks.finding import Severity, Status
+from testbed.wait import wait_until
 
 QUEUE, MAIL = "/var/spool/postfix", "/var/vmail"
 MIB = 2**20

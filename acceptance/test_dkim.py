@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost, message
 from acceptance.signatures import outside, signatures, signing_domain, txt, unique, verified
-from acceptance.wait import wait_until
+from testbed.wait import wait_until
 
 KEY = "/etc/dkimkeys/{}/default.private"
 

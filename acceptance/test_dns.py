@@ -9,12 +9,12 @@ import dns.rdata
 import dns.resolver
 import pytest
 
-from acceptance import peer
 from acceptance.deployed import inventory_data
 from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost
-from operations.dns import Record, records
-from operations.inventory import parse
-from operations.zones import enclosing, rdata
+from settings.inventory import parse
+from testbed import peer
+from wanted.dns import Record, records
+from wanted.zones import enclosing, rdata
 
 IPV6 = {"mail_ipv6": "2001:db8::25"}  # for the records only: the test network has no IPv6
 

@@ -14,8 +14,8 @@ import pytest
 
 from acceptance import cli
 from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments
-from acceptance.progress import only_one
-from acceptance.wait import wait_until
+from testbed.progress import only_one
+from testbed.wait import wait_until
 
 KEY = "/etc/dkimkeys/example.test/default.private"
 OVERRIDE = "/etc/systemd/system/dovecot.service.d/override.conf"

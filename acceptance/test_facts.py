@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost
-from acceptance.targets import start
-from acceptance.wait import wait_until
-from operations import web
+from services import web
+from testbed.targets import start
+from testbed.wait import wait_until
 
 EMPTY: dict[str, object] = {
     "facts.postfix.Postconf": {},

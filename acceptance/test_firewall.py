@@ -11,7 +11,7 @@ import pytest
 
 from acceptance.deployed import inventory_data
 from acceptance.mailhost import MailHost, data_arguments, over_ssh
-from acceptance.wait import wait_until
+from testbed.wait import wait_until
 
 FIREWALL = "Firewall: only what is served, kept if SSH gets through"
 TABLE = ("nft", "-s", "-t", "list", "table", "inet", "mailhost")

@@ -9,7 +9,7 @@ import pytest
 
 from acceptance.mailhost import MailHost
 from acceptance.signatures import outside, unique, verified
-from acceptance.wait import wait_until
+from testbed.wait import wait_until
 
 ALICE, BOB, CAROL = "alice@example.test", "bob@example.test", "carol@second.test"
 OWN = {

@@ -8,7 +8,7 @@ from acceptance import crowd, memory
 from acceptance.durability import POSTFIX_UNIT
 from acceptance.mailhost import MailHost
 from acceptance.signatures import unique
-from acceptance.wait import wait_until
+from testbed.wait import wait_until
 
 #: What the budget of docs/memory.md leaves for the page cache is not touched: far below it.
 PEAK = 400.0

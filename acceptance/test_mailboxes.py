@@ -14,7 +14,7 @@ import pytest
 
 from acceptance.conftest import PORTS
 from acceptance.mailhost import MailHost, message
-from acceptance.wait import wait_until
+from testbed.wait import wait_until
 
 SPECIAL_USE = {"Drafts": "\\Drafts", "Sent": "\\Sent", "Trash": "\\Trash", "Junk": "\\Junk"}
 

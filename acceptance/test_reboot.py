@@ -11,7 +11,7 @@ from acceptance.durability import POSTFIX_UNIT, settle
 from acceptance.ledger import HEADER, Ledger
 from acceptance.load import Load
 from acceptance.mailhost import MailHost
-from acceptance.wait import wait_until
+from testbed.wait import wait_until
 
 # What Postfix says when what it asks is not there yet, or gone before it.
 MISSING = r"connect to Milter|SASL: Connect|TCP map"

@@ -9,10 +9,10 @@ from functools import cache
 from typing import Any
 
 from acceptance.mailhost import MailHost
-from facts.system import SystemState
-from operations import services
-from operations.postfix import FORWARD_DOMAIN, TABLES
-from operations.preflight import settings_and_problems
+from facts.machine import MachineState
+from preflight import settings_and_problems
+from services.all import configurations
+from services.postfix import FORWARD_DOMAIN, TABLES
 from tests.strategies import examples
 
 SCRATCH = "/run/round-trips"
@@ -68,10 +68,10 @@ def rendered(inventory: dict[str, Any], release: str) -> dict[str, str]:
     """Return path -> content of what would be deployed."""
     mail, problems = settings_and_problems(inventory)
     assert problems == []
-    machine = SystemState(release=release, nameservers=("192.0.2.53",))
+    machine = MachineState(release=release, nameservers=("192.0.2.53",))
     return {
         file.path: file.content
-        for configuration in services.configurations(mail, machine)
+        for configuration in configurations(mail, machine)
         for file in configuration.files
         if file.content is not None
     }

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from acceptance import peer
 from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost, data_arguments, message
 from acceptance.signatures import unique
-from acceptance.wait import wait_until
-from operations.addresses import PROBE
 from tasks.scoring.spamassassin import COMMAND
+from testbed import peer
+from testbed.wait import wait_until
+from wanted.addresses import PROBE
 
 SENDER = f"{PROBE}@{DOMAINS[0]}"
 USERS = "/etc/dovecot/probe-users"

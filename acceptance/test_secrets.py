@@ -18,8 +18,8 @@ import pytest
 from acceptance.deployed import HASHES
 from acceptance.mailhost import DOMAINS, PASSWORDS, ROOT, MailHost, message
 from acceptance.test_tls import issue
-from acceptance.wait import wait_until
 from tasks.password import sha512_crypt
+from testbed.wait import wait_until
 
 PROGRAM = (Path(__file__).parent / "secret_search.py").read_text()
 RELAY_PASSWORD, MISTYPED = "smarthost-pässword", "mistyped-password"

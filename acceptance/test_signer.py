@@ -9,7 +9,7 @@ import pytest
 
 from acceptance.mailhost import MailHost, message
 from acceptance.signatures import outside, unique, verified
-from acceptance.wait import wait_until
+from testbed.wait import wait_until
 
 SOCKET = "/var/spool/postfix/opendkim/opendkim.sock"
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from acceptance.mailhost import HOSTNAME, MailHost, message
-from acceptance.peer import Received
+from testbed.peer import Received
 
 CAROL = "carol@second.test"
 LIMIT = 52428800

@@ -14,7 +14,7 @@ from acceptance.mailhost import MailHost, message
 from acceptance.pair import USERS, Pair
 from acceptance.signatures import unique
 from acceptance.test_breakages import served
-from acceptance.wait import wait_until
+from testbed.wait import wait_until
 
 pytestmark = pytest.mark.xdist_group("pair")
 

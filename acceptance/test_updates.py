@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from acceptance.mailhost import MailHost, message
-from acceptance.wait import wait_until
+from testbed.wait import wait_until
 
 # What Debian's security archive would have: newer builds of packages, with other configuration of
 # their own, so that dpkg asks whose to keep. It is the only archive meanwhile: nothing else is to

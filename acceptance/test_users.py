@@ -10,8 +10,8 @@ import pytest
 
 from acceptance.deployed import inventory_data
 from acceptance.mailhost import MailHost, message
-from acceptance.wait import wait_until
 from tasks.password import sha512_crypt
+from testbed.wait import wait_until
 
 DORA = "dora@example.test"
 FOLDER = "/var/vmail/example.test/dora"

@@ -12,9 +12,9 @@ import pytest
 from acceptance.deployed import inventory_data
 from acceptance.mailhost import DOMAINS, HOSTNAME, ROOT, MailHost, data_arguments
 from acceptance.test_drift_report import look
-from acceptance.wait import wait_until
-from operations.clients import documents
-from operations.inventory import parse
+from settings.inventory import parse
+from testbed.wait import wait_until
+from wanted.clients import documents
 
 ON: dict[str, Any] = {"mail_web": True, "mail_mta_sts": "testing"}
 TYPES = {

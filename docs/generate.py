@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from settings import Ban, Limits, Settings, User, Warmup
-from settings_tls import Tls
+from settings.models import Ban, Limits, Settings, User, Warmup
+from settings.tls import Tls
 
 PAGE = Path(__file__).with_name("settings.md")
 

@@ -29,10 +29,10 @@ class FileState(FactData):
     changed: float = field(default=0.0, compare=False)
 
 
-#: What the files of a change that is not confirmed were before it, see operations/swap.py.
+#: What the files of a change that is not confirmed were before it, see operations/transaction.py.
 KEPT = "/var/lib/mailhost/kept"
 
-#: What the web server serves (operations/web.py). All of it is ours: anything else there is left
+#: What the web server serves (services/web.py). All of it is ours: anything else there is left
 #: over from other settings.
 WEB = "/etc/mailhost/web"
 

@@ -14,7 +14,6 @@ from facts.data import FactData
 from facts.health import parse_socket
 from facts.shell import key_values, script
 from facts.tls import (
-    PEM,
     SCRIPT,
     SERVED,
     CertificateState,
@@ -22,6 +21,7 @@ from facts.tls import (
     parse_served,
     served_ports,
 )
+from layout import PEM
 
 
 @dataclass(frozen=True)

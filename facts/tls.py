@@ -187,7 +187,7 @@ class Certificate(FactBase[CertificateState | None]):
         return parse_certificate(output)
 
 
-#: What renews the certificate, on a host that does so itself (operations/renewal.py).
+#: What renews the certificate, on a host that does so itself (services/renewal.py).
 RENEWAL = "/usr/local/lib/mailhost/certificate.sh"
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from pyinfra.api import StringCommand
 
-from facts.services import SERVICES, STAMPS, ServiceState, unit
+from facts.services import SERVICES, ServiceState, unit
 from facts.shell import script
-from operations.swap import LOCK, PLACES, PUT_BACK, Entry, bundle
+from layout import STAMPS
+from operations.transaction import LOCK, PLACES, PUT_BACK, bundle
+from services.service import Entry
 
 #: The program that asks the services, on the host.
-_PROBE = Path(__file__).resolve().parent.parent / "probe"
+_PROBE = Path(__file__).resolve().parent.parent / "remote/probe"
 
 # The stamp is made before the reload: a file that changes in between is newer than the stamp.
 _ACTIVATE = (

@@ -4,96 +4,24 @@ reload what does not run it yet, and ask every service; what fails is taken back
 
 Each service's module builds a `Configuration` (pure: rendered files, the service's own checker, and
 what has to answer); `apply` compares it with the host and closes the difference with at most two
-remote commands (operations/swap.py, operations/activation.py).
+remote commands (operations/transaction.py, operations/activation.py).
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Generator, Mapping, Sequence
 
-import jinja2
 from pyinfra import host, logger, state
 from pyinfra.api import StringCommand, operation
 
-from facts.configuration import KEPT, FileContents, FileState, ManagedFiles
+from facts.configuration import FileContents, ManagedFiles
 from facts.services import Services, ServiceState
 from facts.shell import script
+from layout import KEPT
 from operations.activation import activate, activation, unknown
-from operations.swap import LOCK, Entry, swap
-
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).resolve().parent.parent / "templates"),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    autoescape=False,  # plain-text configuration, not HTML
-)
-
-
-@dataclass(frozen=True)
-class File:
-    """
-    One file that the package owns whole.
-
-    + content: its text, or None where the file must not exist
-    + secret: its text is never shown, not by `--diff` either
-    + learned: from runs, not from the settings: another text is no drift
-    """
-
-    path: str
-    content: str | None
-    owner: str = "root"
-    group: str = "root"
-    mode: str = "644"
-    secret: bool = False
-    learned: bool = False
-
-    @property
-    def entry(self) -> Entry:
-        """The file as it is sent to the host."""
-        return self.path, self.content or "", self.owner, self.group, self.mode
-
-    def is_in_place(self, current: FileState | None) -> bool:
-        """Whether the file on the host is the wanted one."""
-        if self.content is None or current is None:
-            return self.content is None and current is None
-        digest = hashlib.sha256(self.content.encode()).hexdigest()
-        return current == FileState(digest, self.owner, self.group, self.mode)
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """
-    A service's whole configuration.
-
-    + service: its name, or None for files that several services share or no checker reads
-    + check: shell commands that judge the files below "$stage" with the service's own checker;
-      they call `fail` with what is wrong; left out while none of these files changes
-    + probes: what answers when the service runs it, each a check of probe/ with its
-      arguments
-    + runs: False for a service that these settings do without: stopped, where it is there at all
-    """
-
-    service: str | None
-    files: Sequence[File]
-    check: str = ""
-    probes: Sequence[tuple[str, ...]] = ()
-    runs: bool = True
-
-
-def render(template: str, **values: object) -> str:
-    """Render a template of `templates/`; a value that is missing raises UndefinedError."""
-    return TEMPLATES.get_template(template).render(**values)
-
-
-def lookup_table(rows: Iterable[tuple[str, str]], comment: str) -> str:
-    """Return a Postfix texthash table, see postconf(5) and DATABASE_README."""
-    return "".join([f"# {comment}\n", *(f"{key} {value}\n" for key, value in rows)])
+from operations.transaction import LOCK, swap
+from services.service import Configuration, File
 
 
 def probe_lines(

@@ -9,7 +9,7 @@ from pyinfra.api import StringCommand, operation
 
 from facts.homes import HomeMaildirs
 from facts.shell import script
-from operations.system import MAIL_FOLDER
+from layout import MAIL_FOLDER
 
 # The old Maildir's copy becomes the mailbox, with its flags (file names), UIDs (dovecot-uidlist)
 # and subscriptions; what has arrived in the new one since joins it and gets new UIDs. Each step is

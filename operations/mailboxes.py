@@ -9,7 +9,7 @@ from pyinfra.api import StringCommand, operation
 
 from facts.mailboxes import Mailboxes
 from facts.shell import script
-from operations.system import MAIL_FOLDER
+from layout import MAIL_FOLDER
 
 # The rename takes the mailbox out of reach at once (a user of the same name starts empty), and the
 # mark in the folder's name tells a run that takes over after a cut what remained to be done.

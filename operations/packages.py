@@ -9,44 +9,7 @@ from pyinfra.api import StringCommand, operation
 
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
-from facts.system import SystemState
-from operations import fail2ban, firewall, opendmarc, postsrsd, renewal, updates, web
-from operations.swap import LOCK
-from operations.system import time_packages
-from settings import Settings
-
-_ALWAYS = (
-    "ca-certificates",  # whom we trust when other hosts offer TLS
-    "dovecot-imapd",
-    "dovecot-pop3d",
-    "opendkim",
-    "opendkim-tools",
-    "openssl",
-    "postfix",
-    "python3",  # asks the services after a change (probe/), counts what logins send
-)
-
-
-def wanted(mail: Settings, machine: SystemState) -> list[str]:
-    """Return the Debian packages of this host, as few as do the job."""
-    packages = [*_ALWAYS, *time_packages(machine)]
-    if firewall.runs(mail) or fail2ban.runs(mail):
-        packages.append("nftables")
-    if updates.runs(mail):
-        packages += ["needrestart", "unattended-upgrades"]
-    if opendmarc.runs(mail):
-        packages += ["dbconfig-no-thanks", "opendmarc"]  # no database for reports
-    if postsrsd.runs(mail):
-        packages.append("postsrsd")
-    if fail2ban.runs(mail):
-        packages += ["fail2ban", "python3-systemd"]  # it reads the journal
-    if web.runs(mail):
-        packages += ["lighttpd", "lighttpd-mod-openssl"]
-    packages += renewal.packages(mail)
-    if mail.mail_relayhost_credentials:
-        packages.append("libsasl2-modules")  # PLAIN and LOGIN as a client
-    return packages
-
+from operations.transaction import LOCK
 
 #: Postfix's debconf answers; its main.cf is ours from the first start on.
 _DEBCONF = "postfix postfix/main_mailer_type select Internet Site\n"

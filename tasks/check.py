@@ -13,7 +13,7 @@ from pyinfra.api import DeployError
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.output import echo
 
-from operations.preflight import checked_settings
+from preflight import checked_settings
 from tasks import hosts
 from tasks.checks import run
 from tasks.checks.report import as_html, as_json, as_table

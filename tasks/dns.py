@@ -11,31 +11,31 @@ from pyinfra.api.output import echo
 
 from facts.opendkim import SigningKeys
 from facts.tls import Certificate
-from operations import dns, record_lists, zones
-from operations.preflight import checked_settings
+from preflight import checked_settings
+from wanted import dns, record_lists, zones
 
-mail = checked_settings()
+settings = checked_settings()
 found = host.get_fact(SigningKeys)
 keys = {
     domain: key["public_key"]
     for domain, selectors in found.items()
-    if (key := selectors.get(mail.mail_dkim_selector)) and key["public_key"]
+    if (key := selectors.get(settings.mail_dkim_selector)) and key["public_key"]
 }
-certificate = host.get_fact(Certificate) if dns.key_stays(mail) else None
+certificate = host.get_fact(Certificate) if dns.key_stays(settings) else None
 tls_key = certificate.key_sha256 if certificate else ""
-groups = dns.grouped(mail, keys, tls_key)
-wanted = dns.records(mail, keys, tls_key)
+groups = dns.grouped(settings, keys, tls_key)
+wanted = dns.records(settings, keys, tls_key)
 
-folder = Path("build/dns") / mail.mail_hostname
+folder = Path("build/dns") / settings.mail_hostname
 folder.mkdir(parents=True, exist_ok=True)
 for outdated in folder.glob("*.zone"):
     outdated.unlink()
-for origin, text in zones.zone_files(mail, wanted, serial=int(time.time())).items():
+for origin, text in zones.zone_files(settings, wanted, serial=int(time.time())).items():
     (folder / f"{origin}.zone").write_text(text)
-(folder / "records.txt").write_text(record_lists.provider_text(mail, groups))
+(folder / "records.txt").write_text(record_lists.provider_text(settings, groups))
 
 echo(record_lists.table(groups), err=True)
 echo(f"\nFor the web form of a DNS provider, field by field: {folder}/records.txt", err=True)
 echo(f"For a DNS server of your own, as BIND zones: {folder}/*.zone", err=True)
-for notice in record_lists.notices(mail, keys, wanted):
+for notice in record_lists.notices(settings, keys, wanted):
     echo(f"\n{notice}", err=True)

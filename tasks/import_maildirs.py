@@ -4,12 +4,12 @@ domain: `pyinfra inventories/prod.py tasks/import_maildirs.py`, after deploy.py.
 """
 
 from operations import homes
-from operations.preflight import checked_settings
+from preflight import checked_settings
 
-mail = checked_settings()
+settings = checked_settings()
 
 homes.import_maildirs(
     name="Mailboxes: import the Maildirs below /home",
-    users=list(mail.users),
-    domain=mail.primary_domain,
+    users=list(settings.users),
+    domain=settings.primary_domain,
 )

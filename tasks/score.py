@@ -7,16 +7,16 @@ from pyinfra import host
 from pyinfra.api import DeployError
 from pyinfra.api.output import echo
 
-from operations.preflight import checked_settings
+from preflight import checked_settings
 from tasks.scoring.judge import judge
 from tasks.scoring.part import ScoreError, report
 from tasks.scoring.probe import exchange
 
-mail = checked_settings()
+settings = checked_settings()
 published = {int(port): at for port, at in host.data.get("published_ports", {}).items()}
 try:
-    parts = judge(mail, exchange(mail, published), published)
+    parts = judge(settings, exchange(settings, published), published)
 except ScoreError as error:
     raise DeployError(f"{host.name}: {error}") from None
-echo(f"\n{report(mail.mail_hostname, parts)}", err=True)
+echo(f"\n{report(settings.mail_hostname, parts)}", err=True)
 echo("\nBlocklists, certificate and all the rest: make check", err=True)

@@ -10,9 +10,9 @@ from pyinfra import host, state
 from pyinfra.api import DeployError
 from pyinfra.api.output import echo
 
-from operations.clients import sheet
-from operations.preflight import checked_settings
+from preflight import checked_settings
 from tasks import hosts
+from wanted.clients import sheet
 
 failure = ""
 try:

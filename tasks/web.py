@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pyinfra.api.output import echo
 
-from operations.clients import documents
-from operations.preflight import checked_settings
+from preflight import checked_settings
+from wanted.clients import documents
 
-mail = checked_settings()
-folder = Path("build/web") / mail.mail_hostname
+settings = checked_settings()
+folder = Path("build/web") / settings.mail_hostname
 shutil.rmtree(folder, ignore_errors=True)
-for path, text in documents(mail).items():
+for path, text in documents(settings).items():
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_text(text)
     echo(f"https://{path}", err=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from operations.inventory import parse
-from settings import Settings
+from settings.inventory import parse
+from settings.models import Settings
 
 HASH = "$6$saltsalt$" + "x" * 86
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from facts.system import SystemState
-from operations import dns, firewall, packages, record_lists, services, zones
-from operations.preflight import warnings
-from settings import Settings
+from facts.machine import MachineState
+from preflight import warnings
+from services import firewall, packages
+from services.all import configurations
+from settings.models import Settings
+from wanted import dns, record_lists, zones
 
 RELEASES = ("12", "13")
 
 
-def machine(release: str) -> SystemState:
+def machine(release: str) -> MachineState:
     """Return a new VPS of a Debian release."""
-    return SystemState(release=release, memory=2**30, nameservers=("192.0.2.53",))
+    return MachineState(release=release, memory=2**30, nameservers=("192.0.2.53",))
 
 
 def plan(mail: Settings) -> dict[str, str]:
@@ -20,7 +22,7 @@ def plan(mail: Settings) -> dict[str, str]:
     files = {
         f"{release}:{file.path}": file.content
         for release in RELEASES
-        for configuration in services.configurations(mail, machine(release))
+        for configuration in configurations(mail, machine(release))
         for file in configuration.files
         if file.content is not None
     }

@@ -1,9 +1,10 @@
-"""operations/addresses.py and the lookup tables: who receives, and who sends as whom."""
+"""wanted/addresses.py and the lookup tables: who receives, and who sends as whom."""
 
 from __future__ import annotations
 
-from operations import addresses, postfix
+from services import postfix
 from tests.inventory import HASH, settings
+from wanted import addresses
 
 SHA512 = {"password_hash": HASH}
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from operations.dns import Record, records
-from settings import Settings
+from settings.models import Settings
 from tasks.checks import dns, policies
 from tasks.checks.finding import Finding, Severity, Status
 from tasks.checks.lookups import Answer, Lookups, Server, View, Zone, content
 from tests.inventory import settings
+from wanted.dns import Record, records
 
 ADDRESS, ADDRESS6 = "192.0.2.25", "2001:db8::25"
 KEYS = {"example.org": "MIIBkey1", "second.org": "MIIBkey2"}

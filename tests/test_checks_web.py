@@ -13,7 +13,6 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from facts.tls import key_digest
-from operations import clients, mta_sts
 from tasks.checks import dane
 from tasks.checks.finding import Severity, Status
 from tasks.checks.https import Fetched, fetch
@@ -22,6 +21,7 @@ from tasks.checks.web import judged_policy, judged_settings
 from tests.inventory import settings
 from tests.test_checks_dns import Told
 from tests.test_checks_tls import KEY, issued
+from wanted import clients, mta_sts
 
 NAME = "mta-sts.example.org"
 TESTING = settings(mail_mta_sts="testing", mail_web=True)

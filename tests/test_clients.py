@@ -8,14 +8,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from operations import clients, mta_sts, web
-from operations.clients import documents, sheet
-from operations.dns import records
-from operations.firewall import rules, served
-from operations.packages import wanted
-from operations.preflight import settings_and_problems, warnings
+from preflight import settings_and_problems, warnings
+from services import web
+from services.firewall import rules, served
+from services.packages import wanted
 from tests.inventory import data, settings
 from tests.plan import machine
+from wanted import clients, mta_sts
+from wanted.clients import documents, sheet
+from wanted.dns import records
 
 DOMAINS = ("example.org", "second.org")
 HOST = "mail.example.org"

@@ -12,12 +12,15 @@ import tarfile
 import jinja2
 import pytest
 
-from facts.configuration import KEPT, FileState, ManagedFiles, parse_file_states
+from facts.configuration import FileState, ManagedFiles, parse_file_states
 from facts.services import Services, ServiceState
+from layout import KEPT
 from operations.activation import activation
-from operations.configuration import Configuration, File, apply, render
-from operations.swap import bundle
+from operations.configuration import apply
+from operations.transaction import bundle
+from services.service import Configuration, File
 from tests.fake import commands
+from wanted.rendering import render
 
 FILE = File("/etc/x/users", "alice\n", group="dovecot", mode="640")
 IN_PLACE = FileState(hashlib.sha256(b"alice\n").hexdigest(), "root", "dovecot", "640")
@@ -161,26 +164,24 @@ def test_header_checks_are_rules_or_comments(table: str, release: str) -> None:
 def test_the_scripts_are_valid_shell() -> None:
     from operations import (
         activation,
-        dovecot,
-        limits,
+        certificate,
+        machine,
         mailboxes,
-        opendkim,
         packages,
-        postfix,
-        swap,
-        system,
-        tls,
+        signing_keys,
+        transaction,
     )
+    from services import dovecot, limits, opendkim, postfix
 
     scripts = [
-        swap._STAGE + dovecot._CHECK + limits._CHECK + opendkim._CHECK + postfix._CHECK,
-        swap.PLACES + swap._KEEP + swap.PUT_BACK + swap._SWAP,
+        transaction._STAGE + dovecot._CHECK + limits._CHECK + opendkim._CHECK + postfix._CHECK,
+        transaction.PLACES + transaction._KEEP + transaction.PUT_BACK + transaction._SWAP,
         activation._ACTIVATE,
         mailboxes._RETIRE,
-        opendkim._NEW_KEYS,
+        signing_keys._NEW_KEYS,
         packages._SCRIPT,
-        system._NAME + system._VMAIL + system._SWAP,
-        tls._SCRIPT,
+        machine._NAME + machine._VMAIL + machine._SWAP,
+        certificate._SCRIPT,
     ]
     for script in scripts:
         checked = subprocess.run(

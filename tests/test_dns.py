@@ -14,11 +14,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from operations.dns import AT_THE_PROVIDER, TTL, Record, grouped, key_stays, records
-from operations.record_lists import notices, provider_text, table
-from operations.zones import rdata, reverse_zones, zone_content, zone_files
-from settings import Settings
+from settings.models import Settings
 from tests.inventory import settings
+from wanted.dns import AT_THE_PROVIDER, TTL, Record, grouped, key_stays, records
+from wanted.record_lists import notices, provider_text, table
+from wanted.zones import rdata, reverse_zones, zone_content, zone_files
 
 DOMAIN, HOST = "uzoncloud.com", "mail1.uzoncloud.com"
 KEY = "MIIB" + "x" * 388  # as long as the key of 2048 bits

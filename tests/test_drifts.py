@@ -14,9 +14,11 @@ from facts.firewall import RULES, FirewallState
 from facts.live import Listener, LiveState, LooseFolder
 from facts.packages import PackageStates, parse_package_states
 from facts.services import SERVICES, ServiceState
-from facts.tls import PEM, TLS_PORTS, CertificateState
-from operations import packages, services
-from operations.configuration import File
+from facts.tls import TLS_PORTS, CertificateState
+from layout import PEM
+from services import packages
+from services.all import configurations
+from services.service import File
 from tasks.drifts import files, judge
 from tasks.drifts.files import difference
 from tasks.drifts.judge import Seen
@@ -37,7 +39,7 @@ SYSTEM = replace(
     vmail_folder="vmail:vmail:700",
     update_timers=True,
 )
-CONFIGURATIONS = services.configurations(MAIL, SYSTEM)
+CONFIGURATIONS = configurations(MAIL, SYSTEM)
 RULES_FILE = {RULES: FileState("0", "root", "root", "644")}
 FIREWALL = FirewallState(table=True, loaded=True, enabled=True)
 CERTIFICATE = CertificateState(

@@ -13,12 +13,12 @@ from facts import (
     configuration,
     dovecot,
     homes,
+    machine,
     mailboxes,
     opendkim,
     packages,
     postfix,
     services,
-    system,
     tls,
 )
 
@@ -150,7 +150,7 @@ def test_signing_keys() -> None:
         (configuration.parse_file_states, ["nonsense"]),
         (mailboxes.parse_mailbox_folders, ["nonsense"]),
         (services.parse_services, ["nonsense"]),
-        (system.parse_system, ["nonsense"]),
+        (machine.parse_machine, ["nonsense"]),
     ],
 )
 def test_unexpected_output_is_an_error(parse: Any, output: list[str]) -> None:

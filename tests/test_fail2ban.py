@@ -1,4 +1,4 @@
-"""operations/fail2ban.py: what counts as a guess, and for whom it does not."""
+"""services/fail2ban.py: what counts as a guess, and for whom it does not."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from facts import system
-from facts.system import CONTROL_ADDRESSES, SystemState, parse_system
-from operations import fail2ban, packages
-from operations.configuration import render
-from operations.postfix import configuration as postfix
-from operations.preflight import settings_and_problems
+from facts.machine import CONTROL, CONTROL_ADDRESSES, MachineState, parse_machine
+from preflight import settings_and_problems
+from services import fail2ban, packages
+from services.postfix import configuration as postfix
 from tests.inventory import data, settings
+from wanted.rendering import render
 
 FIXTURES = Path(__file__).parent / "fixtures/fail2ban"
-MACHINE = SystemState(release="13")
+MACHINE = MachineState(release="13")
 PREFIX = r"\w+ \d+ [\d:]+ \S+ dovecot\[\d+\]: "
 
 
@@ -165,7 +164,7 @@ def test_the_control_machine_is_never_counted(counts: Callable[..., bool]) -> No
 def test_control_machines_are_kept_and_do_not_change_places() -> None:
     def known(*addresses: str) -> tuple[str, ...]:
         lines = [f"control={address}" for address in addresses]
-        return parse_system(["id=debian", "version=13", *lines]).control_addresses
+        return parse_machine(["id=debian", "version=13", *lines]).control_addresses
 
     assert known() == ()
     assert known("192.0.2.1", "192.0.2.2", "192.0.2.1") == ("192.0.2.1", "192.0.2.2")
@@ -179,10 +178,10 @@ def test_their_file_is_read_back_and_the_address_of_this_run(tmp_path: Path) -> 
     content = next(file.content for file in files if file.path == CONTROL_ADDRESSES)
     path = tmp_path / "control"
     path.write_text(content or "")
-    read = system.CONTROL.replace(CONTROL_ADDRESSES, str(path))
+    read = CONTROL.replace(CONTROL_ADDRESSES, str(path))
     # As below sudo, which takes the variable away.
     below = ["env", "-u", "SSH_CONNECTION", "sh", "-c", read]
     shell = ["env", "SSH_CONNECTION=198.51.100.7 5 192.0.2.25 22", "sh", "-c", '"$@"; :', "shell"]
     shown = subprocess.run([*shell, *below], capture_output=True, text=True, check=True).stdout
     lines = ["id=debian", "version=13", *shown.splitlines()]
-    assert parse_system(lines).control_addresses == ("192.0.2.9", "2001:db8::9", "198.51.100.7")
+    assert parse_machine(lines).control_addresses == ("192.0.2.9", "2001:db8::9", "198.51.100.7")

@@ -12,9 +12,11 @@ from pyinfra.connectors.ssh import SSHConnector
 
 from facts.configuration import FileState
 from facts.firewall import DROP_IN, RULES, UNIT, Firewall, FirewallState, parse_firewall
-from facts.system import SystemState, parse_system
-from operations import firewall, packages
-from operations.configuration import File
+from facts.machine import MachineState, parse_machine
+from operations import firewall
+from services import firewall as rules
+from services import packages
+from services.service import File
 from tests.fake import commands
 from tests.inventory import settings
 
@@ -34,7 +36,7 @@ socket=tcp   LISTEN 0      128           [::]:2222         [::]:*    users:(("ss
 
 def test_ssh_ports_and_what_others_can_reach() -> None:
     lines = ["id=debian", "version=13", "ssh=22", "ssh=2222", "ssh=22", *SOCKETS.splitlines()]
-    state = parse_system(lines)
+    state = parse_machine(lines)
     assert state.ssh_ports == (22, 2222)
     assert state.nf_tables == ""
     assert state.reachable == {
@@ -46,11 +48,11 @@ def test_ssh_ports_and_what_others_can_reach() -> None:
     }
 
 
-BUSY = SystemState(ssh_ports=(22,), reachable={"22/tcp": "sshd", "25/tcp": "", "443/tcp": "nginx"})
+BUSY = MachineState(ssh_ports=(22,), reachable={"22/tcp": "sshd", "25/tcp": "", "443/tcp": "nginx"})
 
 
 def test_a_port_in_use_is_not_closed_unasked() -> None:
-    assert firewall.problems(settings(), BUSY) == [
+    assert rules.problems(settings(), BUSY) == [
         "mail_firewall would close what others can reach here now: 443/tcp (nginx); write "
         "mail_open_ports = ['443/tcp'], or of these what is to stay open, or [] for nothing"
     ]
@@ -60,19 +62,19 @@ def test_a_port_in_use_is_not_closed_unasked() -> None:
     "changes", [{"mail_open_ports": []}, {"mail_open_ports": [443]}, {"mail_firewall": False}]
 )
 def test_a_port_in_use_that_was_decided_on(changes: dict[str, object]) -> None:
-    assert firewall.problems(settings(**changes), BUSY) == []
+    assert rules.problems(settings(**changes), BUSY) == []
 
 
 def test_a_kernel_without_nf_tables() -> None:
     machine = replace(BUSY, nf_tables="Operation not permitted")
-    (problem,) = firewall.problems(settings(), machine)
+    (problem,) = rules.problems(settings(), machine)
     assert "Operation not permitted" in problem
     assert "mail_firewall = False" in problem
-    assert firewall.problems(settings(mail_firewall=False), machine) == []
+    assert rules.problems(settings(mail_firewall=False), machine) == []
 
 
 def test_rules() -> None:
-    text = firewall.rules(settings(mail_open_ports=[8080, "80/tcp", "51820/udp"]), (22, 2222))
+    text = rules.rules(settings(mail_open_ports=[8080, "80/tcp", "51820/udp"]), (22, 2222))
     assert text is not None
     assert 'tcp dport { 22, 2222 } accept comment "SSH"' in text
     assert "tcp dport { 25, 110, 143, 465, 587, 993, 995 } jump mail" in text
@@ -82,7 +84,7 @@ def test_rules() -> None:
 
 
 def test_rules_of_a_machine_without_ssh_and_other_ports() -> None:
-    text = firewall.rules(settings(), ())
+    text = rules.rules(settings(), ())
     assert text is not None
     assert "SSH" not in text
     assert "mail_open_ports" not in text
@@ -90,8 +92,8 @@ def test_rules_of_a_machine_without_ssh_and_other_ports() -> None:
 
 def test_switched_off() -> None:
     mail = settings(mail_firewall=False).model_copy(update={"mail_ban": None})
-    assert firewall.rules(mail, (22,)) is None
-    machine = SystemState(release="13")
+    assert rules.rules(mail, (22,)) is None
+    machine = MachineState(release="13")
     assert "nftables" not in packages.wanted(mail, machine)
     assert "nftables" in packages.wanted(settings(), machine)
 

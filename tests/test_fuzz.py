@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as options
 from hypothesis import strategies as st
 
-from operations.preflight import settings_and_problems
-from settings import Settings
+from preflight import settings_and_problems
+from settings.models import Settings
 from tests.inventory import HASH, data
 from tests.plan import plan
 

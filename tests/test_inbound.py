@@ -6,11 +6,11 @@ import re
 
 import pytest
 
+from facts.machine import MachineState
 from facts.services import ServiceState
-from facts.system import SystemState
-from operations import opendmarc, packages, postfix, postsrsd
 from operations.activation import activation
-from settings import Settings
+from services import opendmarc, packages, postfix, postsrsd
+from settings.models import Settings
 from tests.inventory import settings
 
 REMOTE = {"sales": ["alice", "friend@elsewhere.net"], "x": ["a=b+c@elsewhere.net"]}
@@ -48,7 +48,7 @@ def test_mail_is_refused_where_that_is_enforced(mode: str, refuses: str) -> None
 
 def test_nothing_is_installed_or_run_for_what_is_not_wanted() -> None:
     mail = settings(mail_dmarc_inbound="off")
-    assert not {"opendmarc", "postsrsd"} & set(packages.wanted(mail, SystemState()))
+    assert not {"opendmarc", "postsrsd"} & set(packages.wanted(mail, MachineState()))
     assert not opendmarc.configuration(mail).runs
     assert not postsrsd.configuration(mail).runs
     assert postfix_file(mail, "forwards") is None
@@ -61,7 +61,7 @@ def test_only_what_leads_to_other_hosts_takes_the_second_pass() -> None:
     rows = dict(postfix.virtual_aliases(mail))
     assert rows["sales@example.org"] == "alice@example.org, friend=elsewhere.net@forward.invalid"
     assert rows["abuse@example.org"] == "postmaster@example.org"
-    assert "postsrsd" in packages.wanted(mail, SystemState())
+    assert "postsrsd" in packages.wanted(mail, MachineState())
     assert "127.0.0.1:10026" in (postfix_file(mail, "master.cf") or "")
 
 

@@ -1,4 +1,4 @@
-"""templates/limits/limits.py: what is counted, what is refused, and until when."""
+"""remote/limits/limits.py: what is counted, what is refused, and until when."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from operations import limits as operation
-from operations.inventory import parse
-from templates.limits.limits import (
+from limits.limits import (
     DAY,
     HOUR,
     LIMITS,
@@ -29,6 +26,9 @@ from templates.limits.limits import (
     is_remote,
     notice,
 )
+
+from services import limits as operation
+from settings.inventory import parse
 from tests.inventory import data, settings
 
 NOW = 1_800_000_000 - 1_800_000_000 % 60

@@ -1,9 +1,9 @@
-"""operations/dovecot.py: exactly the inventory's users can log in."""
+"""services/dovecot.py: exactly the inventory's users can log in."""
 
 from __future__ import annotations
 
 from facts.dovecot import DoveadmLogins, Logins
-from operations import dovecot
+from operations.logins import verify
 from tests.fake import commands
 
 USERS = frozenset({"alice@example.org", "bob@example.org"})
@@ -11,7 +11,7 @@ USERS = frozenset({"alice@example.org", "bob@example.org"})
 
 def logins(known: list[str], sessions: list[str]) -> list[str]:
     facts: dict[type, object] = {DoveadmLogins: Logins(tuple(known), tuple(sessions))}
-    return commands(dovecot.logins, facts, users=USERS)[0]
+    return commands(verify, facts, users=USERS)[0]
 
 
 def test_nothing_to_do() -> None:

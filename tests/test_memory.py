@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from acceptance.memory import unprovoked
-from operations import dovecot, postfix
-from operations.configuration import Configuration
-from operations.system import VMAIL_IDS
+from layout import VMAIL_IDS
+from services import dovecot, postfix
+from services.service import Configuration
 from tests.inventory import settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs/memory.md"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from operations.preflight import settings_and_problems
+from preflight import settings_and_problems
 from tasks.password import ALPHABET
 from tests.inventory import data
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
-
 from probe import __main__ as program
 from probe import mail, milters
 from probe.fault import Fault

@@ -1,4 +1,4 @@
-"""operations/renewal.py and templates/renewal: when a certificate is replaced, and by which."""
+"""services/renewal.py and remote/renewal: when a certificate is replaced, and by which."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from renewal import account, responder
 
 from facts.live import LiveState
-from facts.system import SystemState
+from facts.machine import MachineState
 from facts.tls import CertificateDue, CertificateState
-from operations import firewall, renewal
-from operations.preflight import settings_and_problems
-from settings import Settings
+from operations.certificate import renew
+from preflight import settings_and_problems
+from services import firewall, renewal
+from settings.models import Settings
 from tasks.checks import tls as checks
 from tasks.checks.finding import Status
 from tasks.drifts import network
-from templates.renewal import account, responder
 from tests.fake import commands
 from tests.inventory import data, settings
 
@@ -118,7 +119,7 @@ def test_caa_may_not_forbid_the_default_authority() -> None:
 
 
 def test_a_web_server_on_port_80_is_named() -> None:
-    machine = SystemState(reachable={"80/tcp": "nginx"})
+    machine = MachineState(reachable={"80/tcp": "nginx"})
     (line,) = renewal.obstacles(mail(**ACME), machine)
     assert line == (
         "mail_tls: an authority asks on port 80, which nginx listens on; stop that, or set "
@@ -138,8 +139,8 @@ def test_only_what_answers_on_port_80_opens_it(tmp_path: Path) -> None:
 
 
 def test_what_is_due_is_renewed_by_the_unit_of_the_timer() -> None:
-    assert commands(renewal.renew, {CertificateDue: ""}) == ([], ["the certificate is not due"])
-    ((command,), _) = commands(renewal.renew, {CertificateDue: "there is none yet"})
+    assert commands(renew, {CertificateDue: ""}) == ([], ["the certificate is not due"])
+    ((command,), _) = commands(renew, {CertificateDue: "there is none yet"})
     assert "systemctl start mailhost-certificate.service" in command
 
 
@@ -234,7 +235,7 @@ class Host:
         self.cert, self.key = root / "chain.pem", root / "key.pem"
         for folder in ("etc/ssl/mail", "etc/mailhost", "state", "run"):
             (root / folder).mkdir(parents=True)
-        text = Path("templates/renewal/certificate.sh").read_text()
+        text = Path("remote/renewal/certificate.sh").read_text()
         for path in ("/etc/ssl/mail/", "/etc/mailhost/", "/run/mailhost"):
             text = text.replace(path, f"{root}{path}")
         self.text = text.replace("/var/lib/mailhost-certificate", f"{root}/state")

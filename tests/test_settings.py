@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from operations.addresses import sender_logins
-from operations.local_files import read_login
-from operations.preflight import settings_and_problems, warnings
+from preflight import settings_and_problems, warnings
+from settings.local_files import read_login
 from tests.inventory import HASH, data, settings
+from wanted.addresses import sender_logins
 
 SHA512 = {"password_hash": HASH}
 LONG_DOMAIN = f"{'a' * 57}.{'b' * 57}.{'c' * 57}.{'d' * 57}.org"

@@ -1,4 +1,4 @@
-"""facts/system.py and operations/system.py: the machine below the services."""
+"""facts/system.py and operations/machine.py: the machine below the services."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from facts.machine import MachineState, parse_machine
 from facts.packages import Packages, PackageStates, parse_package_states
-from facts.system import SystemState, parse_system
-from operations import packages, system
+from operations import packages
+from operations.machine import prepare_machine
+from services import journald
 from tests.fake import commands
 
 FIXTURES = Path(__file__).parent / "fixtures/facts/system"
 GIB = 2**30
 
-READY = SystemState(
+READY = MachineState(
     release="13",
     memory=GIB,
     swap=GIB,
@@ -30,8 +32,8 @@ READY = SystemState(
 
 @pytest.mark.parametrize("release", ["12", "13"])
 def test_captured_output(release: str) -> None:
-    state = parse_system((FIXTURES / f"system-{release}.txt").read_text().splitlines())
-    assert state == SystemState(
+    state = parse_machine((FIXTURES / f"system-{release}.txt").read_text().splitlines())
+    assert state == MachineState(
         release=release,
         memory=24684084 * 1024,
         hostname="mail.example.test",
@@ -45,7 +47,7 @@ def test_captured_output(release: str) -> None:
 
 
 def test_room_for_swap_and_a_clock_that_nobody_started() -> None:
-    state = parse_system(
+    state = parse_machine(
         [
             "id=debian",
             "version=13",
@@ -66,21 +68,21 @@ def test_apts_timers_run_if_both_do(second: list[str], both_run: bool) -> None:
     shown = []
     for active, enabled in (clock, first, second):
         shown += [f"ActiveState={active}", f"UnitFileState={enabled}", ""]
-    assert parse_system(["id=debian", "version=13", *shown]).update_timers is both_run
+    assert parse_machine(["id=debian", "version=13", *shown]).update_timers is both_run
 
 
 def test_mail_in_memory_is_seen() -> None:
-    state = parse_system(["id=debian", "volatile=/var/spool/postfix", "volatile=/var/vmail"])
+    state = parse_machine(["id=debian", "volatile=/var/spool/postfix", "volatile=/var/vmail"])
     assert state.volatile == ("/var/spool/postfix", "/var/vmail")
 
 
 def test_problems_name_the_remedy() -> None:
-    assert system.problems(READY) == []
+    assert journald.problems(READY) == []
     bad = replace(
         READY, release="ubuntu 24.04", memory=256 * 2**20, vmail=None, uid_5000="radicale"
     )
     bad = replace(bad, volatile=("/var/vmail",))
-    assert system.problems(bad) == [
+    assert journald.problems(bad) == [
         "Debian 12 or 13 is supported, this is ubuntu 24.04; install one of them",
         "256 MB of memory, at least 512 MB are needed; take a larger machine",
         "/var/vmail is in memory (tmpfs), where mail is gone after a reboot; mount a disk there",
@@ -89,9 +91,9 @@ def test_problems_name_the_remedy() -> None:
     ]
 
 
-def configured(state: SystemState) -> list[str]:
+def configured(state: MachineState) -> list[str]:
     arguments = {"hostname": "mail.example.org", "mailname": "example.org", "swap_size": GIB}
-    return commands(system.configure, {}, system=state, **arguments)[0]
+    return commands(prepare_machine, {}, machine=state, **arguments)[0]
 
 
 def test_a_ready_machine_needs_nothing() -> None:
@@ -110,7 +112,7 @@ def test_a_ready_machine_needs_nothing() -> None:
         (replace(READY, clock_untried=True), "systemctl start systemd-timesyncd"),
     ],
 )
-def test_each_difference_is_one_command(state: SystemState, last_words: str) -> None:
+def test_each_difference_is_one_command(state: MachineState, last_words: str) -> None:
     (command,) = configured(state)
     assert command.endswith(last_words)
 

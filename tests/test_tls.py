@@ -1,4 +1,4 @@
-"""facts/tls.py and operations/tls.py: when a self-signed certificate is made again."""
+"""facts/tls.py and services/tls.py: when a self-signed certificate is made again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from facts.tls import SCRIPT, Certificate, CertificateState, parse_certificate
-from operations import tls
+from operations.certificate import _SCRIPT, renewal_reason, self_signed
 from tests.fake import commands
 
 NOW = datetime.now(UTC)
@@ -33,11 +33,11 @@ VALID = CertificateState(NAMES, NOW + timedelta(days=400), True, True, "root:roo
     ],
 )
 def test_renewal_reason(state: CertificateState | None, reason: str) -> None:
-    assert tls.renewal_reason(state, NAMES, NOW) == reason
+    assert renewal_reason(state, NAMES, NOW) == reason
 
 
 def made(state: CertificateState | None) -> list[str]:
-    return commands(tls.self_signed, {Certificate: state}, names=list(NAMES))[0]
+    return commands(self_signed, {Certificate: state}, names=list(NAMES))[0]
 
 
 def test_a_valid_certificate_is_kept() -> None:
@@ -69,7 +69,13 @@ def test_the_script_makes_what_the_fact_reads_and_keeps_the_key(tmp_path: Path) 
 
     keys = []
     for _ in range(2):
-        run(tls._SCRIPT, str(pem), NAMES[1], ",".join(f"DNS:{name}" for name in NAMES), "825")
+        run(
+            _SCRIPT,
+            str(pem),
+            NAMES[1],
+            ",".join(f"DNS:{name}" for name in NAMES),
+            "825",
+        )
         keys.append(pem.read_text().partition("-----BEGIN CERTIFICATE")[0])
     state = parse_certificate(run(SCRIPT, str(pem)))
     assert state is not None
@@ -84,7 +90,7 @@ def test_the_script_makes_what_the_fact_reads_and_keeps_the_key(tmp_path: Path) 
     assert list(pem.parent.iterdir()) == [pem]
 
     certificate = "-----BEGIN CERTIFICATE" + pem.read_text().partition("-----BEGIN CERTIFICATE")[2]
-    run(tls._SCRIPT, str(tmp_path / "other.pem"), NAMES[0], f"DNS:{NAMES[0]}", "825")
+    run(_SCRIPT, str(tmp_path / "other.pem"), NAMES[0], f"DNS:{NAMES[0]}", "825")
     other = (tmp_path / "other.pem").read_text().partition("-----BEGIN CERTIFICATE")[0]
     for key in ("", other):
         pem.write_text(key + certificate)

@@ -9,11 +9,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from acceptance import engine, targets
-from acceptance.container import LABEL
-from acceptance.images import build, present
-from acceptance.peer import RELEASE
-from acceptance.progress import only_one
+from testbed import engine, targets
+from testbed.container import LABEL
+from testbed.images import build, present
+from testbed.peer import RELEASE
+from testbed.progress import only_one
 
 HERE = Path(__file__).parent
 IMAGE = "mailhost-desktop:latest"

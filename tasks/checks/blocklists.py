@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
-from settings import Settings
+from settings.models import Settings
 from tasks.checks.finding import Finding, Severity, Status
 from tasks.checks.lookups import Answer, Lookups
 
@@ -16,12 +16,12 @@ _FIRST, _LAST = IPv4Address("127.0.0.2"), IPv4Address("127.0.0.11")
 _REFUSALS = IPv4Network("127.255.255.0/24")
 
 
-def findings(mail: Settings, lookups: Lookups) -> list[Finding]:
+def findings(settings: Settings, lookups: Lookups) -> list[Finding]:
     """net.blocklist: for each address one finding, and one more for the lists that don't answer."""
     found = []
-    for address in (mail.mail_ipv4, mail.mail_ipv6):
-        if address and mail.mail_blocklists:
-            names = {each: question(str(address), each) for each in mail.mail_blocklists}
+    for address in (settings.mail_ipv4, settings.mail_ipv6):
+        if address and settings.mail_blocklists:
+            names = {each: question(str(address), each) for each in settings.mail_blocklists}
             with ThreadPoolExecutor(len(names)) as threads:
                 asked = threads.map(lambda name: lookups.ask(name, "A"), names.values())
                 answers = dict(zip(names, asked, strict=True))

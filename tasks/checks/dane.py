@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from functools import partial
 
 from facts.tls import key_digest
-from operations.dns import DANE_PORTS
-from settings import Settings
+from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import RIGHT, Verdict, combined, plain, unsure, verdict, wrong
 from tasks.checks.lookups import Answer, Lookups
 from tasks.checks.tls import Served
+from wanted.dns import DANE_PORTS
 
 
-def findings(mail: Settings, served: Mapping[int, Served], lookups: Lookups) -> list[Finding]:
+def findings(settings: Settings, served: Mapping[int, Served], lookups: Lookups) -> list[Finding]:
     """dns.tlsa: where TLSA records are published, the key that a port shows is among them."""
-    id, subject, severity = "dns.tlsa", f"{mail.mail_hostname} TLSA", Severity.REQUIRED
+    id, subject, severity = "dns.tlsa", f"{settings.mail_hostname} TLSA", Severity.REQUIRED
     said = []
     for port in DANE_PORTS:
-        view = lookups.everywhere(f"_{port}._tcp.{mail.mail_hostname}", "TLSA")
+        view = lookups.everywhere(f"_{port}._tcp.{settings.mail_hostname}", "TLSA")
         if view.answers and not any(answer.records for answer in view.answers):
             continue
         certificate = served[port].certificate if port in served else None

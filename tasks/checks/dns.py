@@ -5,70 +5,72 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from operations.dns import Record, records
-from settings import Settings
+from settings.models import Settings
 from tasks.checks import policies
 from tasks.checks.finding import Finding, Severity, Status
 from tasks.checks.judging import RIGHT, Verdict, combined, finding, right, unsure, verdict, wrong
 from tasks.checks.lookups import Answer, Lookups, content
+from wanted.dns import Record, records
 
 Check = Callable[[], list[Finding]]
 
 
-def checks(mail: Settings, lookups: Lookups) -> list[Check]:
+def checks(settings: Settings, lookups: Lookups) -> list[Check]:
     """Return every check of DNS that needs no key of the host; each may run in its own thread."""
-    wanted = records(mail, {})
+    wanted = records(settings, {})
     found: list[Check] = [
-        partial(addresses, mail, lookups),
-        partial(client_names, mail, wanted, lookups),
-        partial(web_names, mail, lookups),
-        partial(authorities, mail, wanted, lookups),
+        partial(addresses, settings, lookups),
+        partial(client_names, settings, wanted, lookups),
+        partial(web_names, settings, lookups),
+        partial(authorities, settings, wanted, lookups),
     ]
     for record in wanted:
         if record.type == "PTR":
-            found.append(partial(pointer, mail, record, lookups))
-        elif (record.name, record.type) == (mail.mail_hostname, "TXT"):
-            found.append(partial(policies.helo_spf, mail, record, lookups))
-    for domain in mail.mail_domains:
+            found.append(partial(pointer, settings, record, lookups))
+        elif (record.name, record.type) == (settings.mail_hostname, "TXT"):
+            found.append(partial(policies.helo_spf, settings, record, lookups))
+    for domain in settings.mail_domains:
         found += [
-            partial(exchanger, mail, domain, lookups),
-            partial(policies.spf, mail, domain, lookups),
-            partial(policies.dmarc, mail, domain, lookups),
+            partial(exchanger, settings, domain, lookups),
+            partial(policies.spf, settings, domain, lookups),
+            partial(policies.dmarc, settings, domain, lookups),
             partial(policies.tls_reports, domain, wanted, lookups),
-            partial(policies.mta_sts, mail, domain, lookups),
+            partial(policies.mta_sts, settings, domain, lookups),
             partial(services, domain, wanted, lookups),
         ]
-    found += [partial(null_domain, domain, wanted, lookups) for domain in mail.mail_null_domains]
+    found += [
+        partial(null_domain, domain, wanted, lookups) for domain in settings.mail_null_domains
+    ]
     return found
 
 
-def key_checks(mail: Settings, keys: Mapping[str, str], lookups: Lookups) -> list[Check]:
+def key_checks(settings: Settings, keys: Mapping[str, str], lookups: Lookups) -> list[Check]:
     """
     Return every check of DNS that needs the host's DKIM keys.
 
-    + keys: domain -> public key, as operations/dns.py takes them
+    + keys: domain -> public key, as wanted/dns.py takes them
     """
     return [
         partial(check, *arguments)
-        for domain in mail.mail_domains
+        for domain in settings.mail_domains
         for check, arguments in (
-            (policies.dkim, (mail, domain, keys, lookups)),
+            (policies.dkim, (settings, domain, keys, lookups)),
             (policies.alignment, (domain, keys, lookups)),
         )
     ]
 
 
 # ---- addresses --------------------------------------------------------------------------------
-def addresses(mail: Settings, lookups: Lookups) -> list[Finding]:
+def addresses(settings: Settings, lookups: Lookups) -> list[Finding]:
     """dns.a: the host's name has the host's addresses, and no others."""
-    if not mail.mail_ipv4 and not mail.mail_ipv6:
-        found = ", ".join(sorted(lookups.addresses(mail.mail_hostname))) or "nothing"
+    if not settings.mail_ipv4 and not settings.mail_ipv6:
+        found = ", ".join(sorted(lookups.addresses(settings.mail_hostname))) or "nothing"
         wanted = "mail_ipv4 or mail_ipv6 in the inventory, to compare with"
         said = Verdict(Status.UNKNOWN, seen=found)
-        return [finding("dns.a", mail.mail_hostname, Severity.REQUIRED, wanted, said)]
+        return [finding("dns.a", settings.mail_hostname, Severity.REQUIRED, wanted, said)]
     return [
-        _address(mail.mail_hostname, "A", str(mail.mail_ipv4 or ""), lookups),
-        _address(mail.mail_hostname, "AAAA", str(mail.mail_ipv6 or ""), lookups),
+        _address(settings.mail_hostname, "A", str(settings.mail_ipv4 or ""), lookups),
+        _address(settings.mail_hostname, "AAAA", str(settings.mail_ipv6 or ""), lookups),
     ]
 
 
@@ -88,17 +90,19 @@ def _address(name: str, type: str, address: str, lookups: Lookups) -> Finding:
     return finding("dns.a", view, Severity.REQUIRED, address or "nothing", said)
 
 
-def pointer(mail: Settings, record: Record, lookups: Lookups) -> list[Finding]:
+def pointer(settings: Settings, record: Record, lookups: Lookups) -> list[Finding]:
     """dns.ptr: an address leads to the host's name, and the name back (forward-confirmed)."""
-    address = str(mail.mail_ipv4 if record.name.endswith("in-addr.arpa") else mail.mail_ipv6)
-    remedy = f"have the provider set the reverse DNS of {address} to {mail.mail_hostname}"
+    address = str(
+        settings.mail_ipv4 if record.name.endswith("in-addr.arpa") else settings.mail_ipv6
+    )
+    remedy = f"have the provider set the reverse DNS of {address} to {settings.mail_hostname}"
 
     def judge(answer: Answer) -> Verdict:
         names = [name.rstrip(".") for name in answer.records]
-        if mail.mail_hostname in names[:1] and len(names) == 1:
-            if lookups.addresses(mail.mail_hostname) >= {address}:
-                return right(f"{mail.mail_hostname}, which leads back to {address}")
-            return unsure(f"{mail.mail_hostname}, whose own address is not right (dns.a)")
+        if settings.mail_hostname in names[:1] and len(names) == 1:
+            if lookups.addresses(settings.mail_hostname) >= {address}:
+                return right(f"{settings.mail_hostname}, which leads back to {address}")
+            return unsure(f"{settings.mail_hostname}, whose own address is not right (dns.a)")
         confirmed = any(address in lookups.addresses(name) for name in names)
         return wrong(remedy, Severity.RECOMMENDED if confirmed else None)
 
@@ -107,18 +111,18 @@ def pointer(mail: Settings, record: Record, lookups: Lookups) -> list[Finding]:
 
 
 # ---- MX ---------------------------------------------------------------------------------------
-def exchanger(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
+def exchanger(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
     """dns.mx, dns.mx_cname: mail to a domain comes here, by a name that is no alias."""
-    ours = {str(address) for address in (mail.mail_ipv4, mail.mail_ipv6) if address}
+    ours = {str(address) for address in (settings.mail_ipv4, settings.mail_ipv6) if address}
     view = lookups.everywhere(domain, "MX")
 
     def leads_here(answer: Answer) -> Verdict:
         if not answer.records:
-            return wrong(f"publish {domain}. MX 10 {mail.mail_hostname}.")
+            return wrong(f"publish {domain}. MX 10 {settings.mail_hostname}.")
         first = _targets(answer)[0]
-        if first == mail.mail_hostname or (first and ours & lookups.addresses(first)):
+        if first == settings.mail_hostname or (first and ours & lookups.addresses(first)):
             return RIGHT
-        return wrong(f"let the first MX be {mail.mail_hostname}.")
+        return wrong(f"let the first MX be {settings.mail_hostname}.")
 
     def is_no_alias(answer: Answer) -> Verdict:
         targets = [target for target in _targets(answer) if target]
@@ -133,7 +137,7 @@ def exchanger(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
             return unsure(unseen.error)
         return right("no alias")
 
-    wanted = f"10 {mail.mail_hostname}."
+    wanted = f"10 {settings.mail_hostname}."
     return [
         finding("dns.mx", view, Severity.REQUIRED, wanted, verdict(view, leads_here)),
         finding(
@@ -153,41 +157,41 @@ def _targets(answer: Answer) -> list[str]:
 
 
 # ---- records of several names -------------------------------------------------------------------
-def client_names(mail: Settings, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
+def client_names(settings: Settings, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
     """dns.client_names: the names that mail programs try lead to the host."""
-    names = set(mail.names) - {mail.mail_hostname}
+    names = set(settings.names) - {settings.mail_hostname}
     ours = [
         record
         for record in wanted
         if record.name in names
-        and (record.type in ("A", "AAAA") or (record.type == "TXT" and _is_only(mail, record)))
+        and (record.type in ("A", "AAAA") or (record.type == "TXT" and _is_only(settings, record)))
     ]
-    remedy = f"publish them, or an alias (CNAME) of {mail.mail_hostname}."
-    accepted = mail.mail_hostname
+    remedy = f"publish them, or an alias (CNAME) of {settings.mail_hostname}."
+    accepted = settings.mail_hostname
     return _several("dns.client_names", "client names", ours, lookups, remedy, accepted)
 
 
-def web_names(mail: Settings, lookups: Lookups) -> list[Finding]:
+def web_names(settings: Settings, lookups: Lookups) -> list[Finding]:
     """dns.web_names: who looks for settings or policy of a domain finds the host."""
-    kinds = (("A", mail.mail_ipv4), ("AAAA", mail.mail_ipv6))
+    kinds = (("A", settings.mail_ipv4), ("AAAA", settings.mail_ipv6))
     ours = [
         Record(name, kind, str(address), "", required=False)
-        for domain in mail.mail_domains
-        if mail.mail_web
-        for name in mail.web_names(domain)
+        for domain in settings.mail_domains
+        if settings.mail_web
+        for name in settings.web_names(domain)
         for kind, address in kinds
         if address
     ]
-    remedy = f"publish each as an alias (CNAME) of {mail.mail_hostname}."
-    return _several("dns.web_names", "web names", ours, lookups, remedy, mail.mail_hostname)
+    remedy = f"publish each as an alias (CNAME) of {settings.mail_hostname}."
+    return _several("dns.web_names", "web names", ours, lookups, remedy, settings.mail_hostname)
 
 
-def _is_only(mail: Settings, record: Record) -> bool:
+def _is_only(settings: Settings, record: Record) -> bool:
     """Whether a name is nothing but a client's name: a mail domain's own TXT records are others."""
-    return record.name not in (*mail.mail_domains, *mail.mail_null_domains)
+    return record.name not in (*settings.mail_domains, *settings.mail_null_domains)
 
 
-def authorities(mail: Settings, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
+def authorities(settings: Settings, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
     """dns.caa: only the certification authorities of the settings may issue (RFC 8659)."""
     ours = [record for record in wanted if record.type == "CAA"]
     return _several("dns.caa", "CAA", ours, lookups, "publish exactly these CAA records")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from facts.health import HealthState
 from facts.services import SERVICES, ServiceState
-from operations import fail2ban, limits, opendmarc, postfix, postsrsd, renewal, web
-from settings import Settings
+from services import fail2ban, limits, opendmarc, postfix, postsrsd, renewal, web
+from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
 
@@ -31,28 +31,28 @@ OLD_LISTS = 14 * 24 * HOUR
 UNREAD = "the host did not say"
 
 
-def expected(mail: Settings) -> list[str]:
+def expected(settings: Settings) -> list[str]:
     """Return our services that run under these settings."""
     optional = {
-        "fail2ban": fail2ban.runs(mail),
-        "opendmarc": opendmarc.runs(mail),
-        "postsrsd": postsrsd.runs(mail),
-        limits.NAME: limits.runs(mail),
-        web.NAME: web.runs(mail),
-        renewal.TIMER: renewal.runs(mail),
-        renewal.PATH: renewal.follows(mail),
+        "fail2ban": fail2ban.runs(settings),
+        "opendmarc": opendmarc.runs(settings),
+        "postsrsd": postsrsd.runs(settings),
+        limits.NAME: limits.runs(settings),
+        web.NAME: web.runs(settings),
+        renewal.TIMER: renewal.runs(settings),
+        renewal.PATH: renewal.follows(settings),
     }
     return [service.name for service in SERVICES if optional.get(service.name, True)]
 
 
-def inactive(mail: Settings, services: Mapping[str, ServiceState]) -> list[str]:
+def inactive(settings: Settings, services: Mapping[str, ServiceState]) -> list[str]:
     """Return our services that should run and don't."""
-    names = expected(mail)
+    names = expected(settings)
     return [name for name in names if name not in services or not services[name].active]
 
 
 def findings(
-    mail: Settings,
+    settings: Settings,
     health: HealthState,
     services: Mapping[str, ServiceState],
     read: tuple[float, float],
@@ -63,22 +63,22 @@ def findings(
     + read: epoch seconds of this machine, before and after the Health fact was read
     """
     return [
-        units(mail, services, health.failed_units),
+        units(settings, services, health.failed_units),
         clock(health, read),
-        *disks(health, mail.mail_message_size_limit),
+        *disks(health, settings.mail_message_size_limit),
         memory(health),
-        queue(health, "postfix" in inactive(mail, services)),
+        queue(health, "postfix" in inactive(settings, services)),
         updates(health, read[1]),
         postfix_support(health),
     ]
 
 
 def units(
-    mail: Settings, services: Mapping[str, ServiceState], failed_units: Collection[str] | None
+    settings: Settings, services: Mapping[str, ServiceState], failed_units: Collection[str] | None
 ) -> Finding:
     """host.units: our services run and start at boot, and no other unit failed."""
-    ours_here = [name for name in expected(mail) if name in services]
-    stopped = inactive(mail, services)
+    ours_here = [name for name in expected(settings) if name in services]
+    stopped = inactive(settings, services)
     not_enabled = [name for name in ours_here if not services[name].enabled]
     ours = {state.unit for state in services.values()}
     others = [unit for unit in failed_units or () if unit not in ours]

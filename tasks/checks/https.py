@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 
-from operations.certificates import names_of, uncovered
+from wanted.certificates import names_of, uncovered
 
 SECONDS = 5.0
 #: Longer than any document of ours; a server of somebody else may have no end.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from facts.health import HealthState
-from operations import firewall
-from settings import Settings
+from services import firewall
+from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.host import UNREAD
 from tasks.checks.judging import plain, unknown
@@ -17,45 +17,45 @@ SSH, SSH_DAEMON = 22, "sshd"
 WEB_PORTS = frozenset({80, 443})
 
 
-def target(mail: Settings) -> str:
+def target(settings: Settings) -> str:
     """Return host:port of what the host has to be able to connect to."""
-    return mail.mail_relayhost or mail.mail_check_outbound
+    return settings.mail_relayhost or settings.mail_check_outbound
 
 
-def findings(mail: Settings, health: HealthState) -> list[Finding]:
+def findings(settings: Settings, health: HealthState) -> list[Finding]:
     """Return the findings on the host's network."""
-    return [outbound(mail, health), listening(mail, health)]
+    return [outbound(settings, health), listening(settings, health)]
 
 
-def outbound(mail: Settings, health: HealthState) -> Finding:
+def outbound(settings: Settings, health: HealthState) -> Finding:
     """net.outbound: port 25 is open outwards, or the smarthost can be reached."""
-    id, subject = "net.outbound", f"{target(mail)} from the host"
+    id, subject = "net.outbound", f"{target(settings)} from the host"
     wanted = "a connection, and a greeting"
     if not health.outbound:
         return unknown(id, subject, Severity.REQUIRED, UNREAD, wanted)
     state, _, greeting = health.outbound.partition(" ")
     if state != "open":
         seen, failed = health.outbound, True
-    elif greeting.startswith("220") or subject.startswith(f"{_name(mail)}:465 "):
+    elif greeting.startswith("220") or subject.startswith(f"{_name(settings)}:465 "):
         seen, failed = greeting or "open", False  # on 465 the server does not speak first
     else:
         seen, failed = f"open, but it says {greeting or 'nothing'}", True
     remedy = "ask the provider to open port 25 outwards, or send by a smarthost (mail_relayhost)"
-    if mail.mail_relayhost:
+    if settings.mail_relayhost:
         remedy = "see whether the smarthost runs, and whether the provider lets its port out"
     if "not known" in seen or "resolution" in seen:
         remedy = "see /etc/resolv.conf on the host: it can't look the name up"
     return plain(id, subject, Severity.REQUIRED, failed, seen, wanted, remedy)
 
 
-def _name(mail: Settings) -> str:
-    return target(mail).rpartition(":")[0]
+def _name(settings: Settings) -> str:
+    return target(settings).rpartition(":")[0]
 
 
-def listening(mail: Settings, health: HealthState) -> Finding:
+def listening(settings: Settings, health: HealthState) -> Finding:
     """host.listening: no port but those of mail, its web server and SSH is open to the public."""
     id, subject = "host.listening", "public TCP ports"
-    served = {SSH, *firewall.served(mail)}
+    served = {SSH, *firewall.served(settings)}
     wanted = f"{', '.join(map(str, sorted(served)))} only"
     if health.listening is None:
         return unknown(id, subject, Severity.RECOMMENDED, UNREAD, wanted)

@@ -5,49 +5,55 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from operations import dns
-from operations import mta_sts as sts
-from operations.dns import Record
-from settings import Settings
+from settings.models import Settings
 from tasks.checks import spf as spf_records
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import RIGHT, Verdict, finding, right, unsure, verdict, wrong
 from tasks.checks.lookups import Answer, Lookups
 from tasks.checks.spf import Evaluation
+from wanted import dns
+from wanted import mta_sts as sts
+from wanted.dns import Record
 
 
 class _OurNames:
     """The resolver, but for the host's own A, AAAA and MX: whether those are right is not SPF's."""
 
-    def __init__(self, mail: Settings, lookups: Lookups) -> None:
+    def __init__(self, settings: Settings, lookups: Lookups) -> None:
         self._lookups = lookups
-        self._known = {(domain, "MX"): f"10 {mail.mail_hostname}." for domain in mail.mail_domains}
-        if mail.mail_ipv4:
-            self._known[mail.mail_hostname, "A"] = str(mail.mail_ipv4)
-        if mail.mail_ipv6:
-            self._known[mail.mail_hostname, "AAAA"] = str(mail.mail_ipv6)
+        self._known = {
+            (domain, "MX"): f"10 {settings.mail_hostname}." for domain in settings.mail_domains
+        }
+        if settings.mail_ipv4:
+            self._known[settings.mail_hostname, "A"] = str(settings.mail_ipv4)
+        if settings.mail_ipv6:
+            self._known[settings.mail_hostname, "AAAA"] = str(settings.mail_ipv6)
 
     def ask(self, name: str, type: str) -> Answer:
         known = self._known.get((name, type))
         return Answer((known,)) if known else self._lookups.ask(name, type)
 
 
-def _evaluations(mail: Settings, record: str, domain: str, lookups: Lookups) -> list[Evaluation]:
+def _evaluations(
+    settings: Settings, record: str, domain: str, lookups: Lookups
+) -> list[Evaluation]:
     """Evaluate an SPF record for each of the host's addresses, or any where none is known."""
-    addresses = [str(each) for each in (mail.mail_ipv4, mail.mail_ipv6) if each] or ["192.0.2.1"]
-    names = _OurNames(mail, lookups)
+    addresses = [str(each) for each in (settings.mail_ipv4, settings.mail_ipv6) if each] or [
+        "192.0.2.1"
+    ]
+    names = _OurNames(settings, lookups)
     return [spf_records.evaluate(record, domain, address, names) for address in addresses]
 
 
 # ---- SPF --------------------------------------------------------------------------------------
-def spf(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
+def spf(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
     """dns.spf, dns.spf_lookups, dns.spf_all: one record, that the host passes, within limits."""
     view = lookups.everywhere(domain, "TXT")
-    subject, wanted = f"{domain} SPF", dns.spf(mail)
-    evaluated = partial(_evaluations, mail, domain=domain, lookups=lookups)
+    subject, wanted = f"{domain} SPF", dns.spf(settings)
+    evaluated = partial(_evaluations, settings, domain=domain, lookups=lookups)
 
     def passes(answer: Answer) -> Verdict:
-        return _judge_spf(mail, domain, answer, wanted, evaluated)
+        return _judge_spf(settings, domain, answer, wanted, evaluated)
 
     def few_lookups(answer: Answer) -> Verdict:
         record = _only_record(answer)
@@ -66,16 +72,16 @@ def spf(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
             return unsure("there is not exactly one SPF record (dns.spf)")
         end = spf_records.ends_with(record)
         if end == "+":
-            return wrong(f"end it with {mail.mail_spf_all}: +all lets the whole world send")
+            return wrong(f"end it with {settings.mail_spf_all}: +all lets the whole world send")
         redirected = any(term.name == "redirect" for term in spf_records.terms(record))
-        if end in ("~", "-") or f"{end}all" == mail.mail_spf_all or (not end and redirected):
+        if end in ("~", "-") or f"{end}all" == settings.mail_spf_all or (not end and redirected):
             return right(f"{end}all" if end else "ends elsewhere (redirect)")
-        return wrong(f"end it with {mail.mail_spf_all}", Severity.RECOMMENDED)
+        return wrong(f"end it with {settings.mail_spf_all}", Severity.RECOMMENDED)
 
     checks = (
         ("dns.spf", wanted, passes),
         ("dns.spf_lookups", f"at most {spf_records.LIMIT} look-ups", few_lookups),
-        ("dns.spf_all", mail.mail_spf_all, does_not_let_all_in),
+        ("dns.spf_all", settings.mail_spf_all, does_not_let_all_in),
     )
     return [
         finding(id, subject, Severity.REQUIRED, right_one, verdict(view, judge))
@@ -89,7 +95,7 @@ def _only_record(answer: Answer) -> str | None:
 
 
 def _judge_spf(
-    mail: Settings, name: str, answer: Answer, wanted: str, evaluated: partial[list[Evaluation]]
+    settings: Settings, name: str, answer: Answer, wanted: str, evaluated: partial[list[Evaluation]]
 ) -> Verdict:
     """Judge the SPF record of a name that the host sends as."""
     found = spf_records.records(answer.records)
@@ -102,7 +108,7 @@ def _judge_spf(
     for evaluation in evaluated(found[0]):
         if evaluation.errors and evaluation.lookups <= spf_records.LIMIT:
             return wrong(f"mend it: {evaluation.errors[0]}", seen=seen)
-        if evaluation.result != "pass" and (mail.mail_ipv4 or mail.mail_ipv6):
+        if evaluation.result != "pass" and (settings.mail_ipv4 or settings.mail_ipv6):
             if evaluation.unanswered:
                 return unsure(evaluation.unanswered[0])
             remedy = (
@@ -112,15 +118,15 @@ def _judge_spf(
     return right(seen)
 
 
-def helo_spf(mail: Settings, record: Record, lookups: Lookups) -> list[Finding]:
+def helo_spf(settings: Settings, record: Record, lookups: Lookups) -> list[Finding]:
     """dns.helo_spf: the host's own name, which bounces are judged by, has an SPF record."""
     name, wanted = record.name, record.content
 
     def judge(answer: Answer) -> Verdict:
         if answer.alias:
             return unsure(f"the name is an alias of {answer.alias} (dns.mx_cname)")
-        evaluated = partial(_evaluations, mail, domain=name, lookups=lookups)
-        said = _judge_spf(mail, name, answer, wanted, evaluated)
+        evaluated = partial(_evaluations, settings, domain=name, lookups=lookups)
+        said = _judge_spf(settings, name, answer, wanted, evaluated)
         # Without one nothing is refused; by one that fails, mail is.
         missing = not spf_records.records(answer.records)
         return (
@@ -132,11 +138,13 @@ def helo_spf(mail: Settings, record: Record, lookups: Lookups) -> list[Finding]:
 
 
 # ---- DKIM -------------------------------------------------------------------------------------
-def dkim(mail: Settings, domain: str, keys: Mapping[str, str], lookups: Lookups) -> list[Finding]:
+def dkim(
+    settings: Settings, domain: str, keys: Mapping[str, str], lookups: Lookups
+) -> list[Finding]:
     """dns.dkim: what is published is the key that the host signs with."""
-    name = f"{mail.mail_dkim_selector}._domainkey.{domain}"
+    name = f"{settings.mail_dkim_selector}._domainkey.{domain}"
     key = keys.get(domain)
-    contents = (each.content for each in dns.records(mail, keys) if each.name == name)
+    contents = (each.content for each in dns.records(settings, keys) if each.name == name)
     wanted = next(contents, "the host's key")
 
     def judge(answer: Answer) -> Verdict:
@@ -168,9 +176,9 @@ def _judge_key(published: Mapping[str, str], key: str) -> Verdict:
 
 
 # ---- DMARC ------------------------------------------------------------------------------------
-def dmarc(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
+def dmarc(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
     """dns.dmarc: one record, valid, with the policy of the settings (RFC 9989)."""
-    wanted = dns.dmarc(mail, domain)
+    wanted = dns.dmarc(settings, domain)
 
     def judge(answer: Answer) -> Verdict:
         found = [text for text in answer.records if text.lower().startswith("v=dmarc1")]
@@ -180,9 +188,11 @@ def dmarc(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
             )
         policy = tags(found[0]).get("p", "").lower()
         if policy not in ("none", "quarantine", "reject"):
-            return wrong(f"write p={mail.mail_dmarc_policy}: a record without a policy is ignored")
-        if policy != mail.mail_dmarc_policy:
-            remedy = f"write p={mail.mail_dmarc_policy}, or set mail_dmarc_policy to {policy}"
+            return wrong(
+                f"write p={settings.mail_dmarc_policy}: a record without a policy is ignored"
+            )
+        if policy != settings.mail_dmarc_policy:
+            remedy = f"write p={settings.mail_dmarc_policy}, or set mail_dmarc_policy to {policy}"
             return wrong(remedy, Severity.RECOMMENDED)
         return RIGHT
 
@@ -229,11 +239,11 @@ def tls_reports(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list
 
 
 # ---- MTA-STS ------------------------------------------------------------------------------------
-def mta_sts(mail: Settings, domain: str, lookups: Lookups) -> list[Finding]:
+def mta_sts(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
     """dns.mta_sts: the record has the id of the settings' policy; else others keep an older one."""
-    if not sts.runs(mail):
+    if not sts.runs(settings):
         return []
-    name, ours = f"_mta-sts.{domain}", sts.record(mail)
+    name, ours = f"_mta-sts.{domain}", sts.record(settings)
 
     def judge(answer: Answer) -> Verdict:
         found = [text for text in answer.records if text.lower().startswith("v=stsv1")]

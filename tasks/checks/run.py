@@ -13,7 +13,7 @@ from pyinfra.api import DeployError
 from facts.health import Health, HealthState
 from facts.opendkim import SigningKeys
 from facts.services import Services
-from settings import Settings
+from settings.models import Settings
 from tasks.checks import blocklists, dane, dns, network, servers, tls, web
 from tasks.checks import host as machine
 from tasks.checks.finding import Finding, Status
@@ -25,7 +25,7 @@ DNS_SECONDS = 10.0
 THREADS = 32
 
 
-def report(mail: Settings) -> Report:
+def report(settings: Settings) -> Report:
     """
     Check the current host.
 
@@ -35,52 +35,54 @@ def report(mail: Settings) -> Report:
     services = host.get_fact(Services)
     if "postfix" not in services:
         raise DeployError("is no mail host yet: run deploy.py (`make deploy`) first")
-    resolvers = [str(mail.mail_check_resolver)] if mail.mail_check_resolver else system_resolvers()
+    resolvers = (
+        [str(settings.mail_check_resolver)] if settings.mail_check_resolver else system_resolvers()
+    )
     lookups = Lookups(resolvers, DNS_SECONDS)
     with ThreadPoolExecutor(THREADS) as threads:
         # The world is asked while the host's facts are read.
-        asked = [threads.submit(check) for check in dns.checks(mail, lookups)]
-        listed = threads.submit(blocklists.findings, mail, lookups)
+        asked = [threads.submit(check) for check in dns.checks(settings, lookups)]
+        listed = threads.submit(blocklists.findings, settings, lookups)
         published = _published()
-        asked += [threads.submit(check) for check in web.checks(mail, published, lookups)]
-        served = _look_at_ports(mail, published, lookups, threads)
-        keys = _keys(mail)
-        asked += [threads.submit(check) for check in dns.key_checks(mail, keys, lookups)]
-        health, read = _health(mail)
+        asked += [threads.submit(check) for check in web.checks(settings, published, lookups)]
+        served = _look_at_ports(settings, published, lookups, threads)
+        keys = _keys(settings)
+        asked += [threads.submit(check) for check in dns.key_checks(settings, keys, lookups)]
+        health, read = _health(settings)
         shown = {port: look.result() for port, look in served.items()}
-        asked.append(threads.submit(dane.findings, mail, shown, lookups))
+        asked.append(threads.submit(dane.findings, settings, shown, lookups))
         found = [finding for check in asked for finding in check.result()]
-        found += servers.findings(mail, lookups)
+        found += servers.findings(settings, lookups)
         found += [
             *tls.findings(
-                mail,
+                settings,
                 shown,
-                machine.inactive(mail, services),
+                machine.inactive(settings, services),
                 datetime.now(UTC),
             ),
-            *network.findings(mail, health),
+            *network.findings(settings, health),
             *listed.result(),
-            *machine.findings(mail, health, services, read),
+            *machine.findings(settings, health, services, read),
         ]
     failed = {finding.id for finding in found if finding.status == Status.FAILED}
-    if mail.mail_web and "tls.certificate" in failed:
+    if settings.mail_web and "tls.certificate" in failed:
         found = [web.excused(finding) for finding in found]
-    return Report(mail.mail_hostname, began, _in_order(found))
+    return Report(settings.mail_hostname, began, _in_order(found))
 
 
-def _keys(mail: Settings) -> dict[str, str]:
+def _keys(settings: Settings) -> dict[str, str]:
     """Return domain -> public key, of the selector that the host signs with."""
     return {
         domain: key["public_key"]
         for domain, selectors in host.get_fact(SigningKeys).items()
-        if (key := selectors.get(mail.mail_dkim_selector)) and key["public_key"]
+        if (key := selectors.get(settings.mail_dkim_selector)) and key["public_key"]
     }
 
 
-def _health(mail: Settings) -> tuple[HealthState, tuple[float, float]]:
+def _health(settings: Settings) -> tuple[HealthState, tuple[float, float]]:
     """Return the Health fact, and our clock before and after."""
     before = time.time()
-    health = host.get_fact(Health, outbound=network.target(mail))
+    health = host.get_fact(Health, outbound=network.target(settings))
     return health, (before, time.time())
 
 
@@ -91,7 +93,7 @@ def _published() -> dict[int, tuple[str, int]]:
 
 
 def _look_at_ports(
-    mail: Settings,
+    settings: Settings,
     published: Mapping[int, tuple[str, int]],
     lookups: Lookups,
     threads: ThreadPoolExecutor,
@@ -99,10 +101,10 @@ def _look_at_ports(
     """Connect to each port, where it is published, or at the host's address."""
     places = dict(published)
     if not places:
-        address = mail.mail_ipv4 or mail.mail_ipv6
-        found = [str(address)] if address else sorted(lookups.addresses(mail.mail_hostname))
-        places = {port: (found[0] if found else mail.mail_hostname, port) for port in tls.PORTS}
-    chain = mail.mail_tls.mode != "self-signed"
+        address = settings.mail_ipv4 or settings.mail_ipv6
+        found = [str(address)] if address else sorted(lookups.addresses(settings.mail_hostname))
+        places = {port: (found[0] if found else settings.mail_hostname, port) for port in tls.PORTS}
+    chain = settings.mail_tls.mode != "self-signed"
     return {
         port: threads.submit(tls.look, port, *places[port], chain)
         for port in tls.PORTS

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from settings import Settings
+from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, shown, unknown
 from tasks.checks.lookups import Lookups, View, Zone
 
 
-def findings(mail: Settings, lookups: Lookups) -> list[Finding]:
+def findings(settings: Settings, lookups: Lookups) -> list[Finding]:
     """Judge what all other checks of DNS were answered: call it after them."""
     views = list(lookups.views.values())
-    names = [mail.mail_hostname, *mail.mail_domains, *mail.mail_null_domains]
+    names = [settings.mail_hostname, *settings.mail_domains, *settings.mail_null_domains]
     zones = {name: lookups.zone(name) for name in names}
     found = [
         authoritative(zone, [view for view in views if view.zone == zone])

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from operations import renewal
-from operations.certificates import names_of, uncovered
-from settings import Settings
+from services import renewal
+from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown, unrepeated
+from wanted.certificates import names_of, uncovered
 
 SECONDS = 5.0
 SOON = timedelta(days=14)
@@ -132,7 +132,7 @@ def _refusal(plain: socket.socket, port: Port) -> str:
 
 # ---- judging ----------------------------------------------------------------------------------
 def findings(
-    mail: Settings,
+    settings: Settings,
     served: Mapping[int, Served],
     inactive: Collection[str],
     now: datetime,
@@ -148,7 +148,7 @@ def findings(
         for port, one in served.items()
         if PORTS[port].service not in inactive and not (inactive and one.no_tls.startswith("4"))
     }
-    return [reachable(judged, inactive), certificate(mail, judged, now), version(judged)]
+    return [reachable(judged, inactive), certificate(settings, judged, now), version(judged)]
 
 
 def reachable(served: Mapping[int, Served], inactive: Collection[str]) -> Finding:
@@ -168,21 +168,21 @@ def reachable(served: Mapping[int, Served], inactive: Collection[str]) -> Findin
     return plain(id, subject, severity, bool(closed), seen or "all answer", wanted, remedy)
 
 
-def certificate(mail: Settings, served: Mapping[int, Served], now: datetime) -> Finding:
+def certificate(settings: Settings, served: Mapping[int, Served], now: datetime) -> Finding:
     """tls.certificate: each port serves a certificate for all names, trusted, and not ending."""
-    id, wanted = "tls.certificate", f"a valid certificate for {', '.join(mail.names)}"
+    id, wanted = "tls.certificate", f"a valid certificate for {', '.join(settings.names)}"
     shown = {port: one for port, one in served.items() if not one.error}
     if not shown:
         return unknown(id, "ports", Severity.REQUIRED, "no port could be asked", wanted)
-    faults = {port: _faults(mail, one, now) for port, one in shown.items()}
+    faults = {port: _faults(settings, one, now) for port, one in shown.items()}
     bad = {port: "; ".join(each) for port, each in faults.items() if each}
     ends_only = all(each == [_ending(shown[port])] for port, each in faults.items() if each)
     seen = _by_port(bad or {port: _ending(one) for port, one in shown.items()}, shown)
-    if mail.mail_tls.mode == "self-signed" and not bad:
+    if settings.mail_tls.mode == "self-signed" and not bad:
         seen += "; self-signed, as configured: mail programs ask whether to trust it"
     severity = Severity.RECOMMENDED if bad and ends_only else Severity.REQUIRED
     remedy = "renew it, and run deploy.py, which puts it in place and reloads the services"
-    if renewal.runs(mail):
+    if renewal.runs(settings):
         remedy = "run deploy.py; `journalctl -t mailhost-certificate` on the host says what failed"
     return plain(id, f"ports {_ports(shown)}", severity, bool(bad), seen, wanted, remedy)
 
@@ -192,7 +192,7 @@ def _ending(served: Served) -> str:
     return f"ends on {end:%Y-%m-%d}" if end else ""
 
 
-def _faults(mail: Settings, served: Served, now: datetime) -> list[str]:
+def _faults(settings: Settings, served: Served, now: datetime) -> list[str]:
     """Return what is wrong with what one port serves."""
     found = served.certificate
     if found is None:
@@ -204,9 +204,9 @@ def _faults(mail: Settings, served: Served, now: datetime) -> list[str]:
         faults.append(_ending(served))
     if found.not_valid_before_utc > now:
         faults.append(f"valid from {found.not_valid_before_utc:%Y-%m-%d} on only")
-    if missing := uncovered(names_of(found), mail.names):
+    if missing := uncovered(names_of(found), settings.names):
         faults.append(f"not for {', '.join(missing)}")
-    if mail.mail_tls.mode == "self-signed" and found.issuer != found.subject:
+    if settings.mail_tls.mode == "self-signed" and found.issuer != found.subject:
         faults.append(f"not self-signed, but issued by {found.issuer.rfc4514_string()}")
     if served.untrusted and not faults:  # what has expired is not trusted either: once is enough
         faults.append(f"not trusted: {served.untrusted}")

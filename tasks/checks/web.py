@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from xml.etree import ElementTree
 
-from operations import clients, mta_sts
-from settings import Settings
+from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.https import Fetched, fetch
 from tasks.checks.judging import plain, unknown
 from tasks.checks.lookups import Lookups
+from wanted import clients, mta_sts
 
 
 def checks(
-    mail: Settings, published: Mapping[int, tuple[str, int]], lookups: Lookups
+    settings: Settings, published: Mapping[int, tuple[str, int]], lookups: Lookups
 ) -> list[Callable[[], list[Finding]]]:
     """
     Return every check; each may run in its own thread.
@@ -26,16 +26,16 @@ def checks(
     + published: port -> address and port where it is reached instead of at its name's address
     """
     found: list[Callable[[], list[Finding]]] = []
-    for domain in mail.mail_domains:
-        if mta_sts.runs(mail):
-            found.append(partial(policy, mail, domain, published, lookups))
-        if mail.mail_web:
-            found.append(partial(settings, mail, domain, published, lookups))
+    for domain in settings.mail_domains:
+        if mta_sts.runs(settings):
+            found.append(partial(policy, settings, domain, published, lookups))
+        if settings.mail_web:
+            found.append(partial(documents_served, settings, domain, published, lookups))
     return found
 
 
 def _ask(
-    mail: Settings,
+    settings: Settings,
     url: str,
     method: str,
     published: Mapping[int, tuple[str, int]],
@@ -46,8 +46,8 @@ def _ask(
     place = published.get(443)
     if published and place is None:
         return None
-    ours = mail.mail_ipv4 or mail.mail_ipv6
-    if place is None and mail.mail_web and ours:  # whether names lead there, dns.web_names says
+    ours = settings.mail_ipv4 or settings.mail_ipv6
+    if place is None and settings.mail_web and ours:  # whether names lead there, dns.web_names says
         place = (str(ours), 443)
     if place is None:
         answers = [lookups.ask(name, kind) for kind in ("A", "AAAA")]
@@ -56,36 +56,36 @@ def _ask(
             errors = [answer.error for answer in answers if answer.error]
             return None if errors else Fetched(error=f"{name} has no address")
         place = (addresses[0], 443)
-    trusted = not (mail.mail_web and mail.mail_tls.mode == "self-signed")
+    trusted = not (settings.mail_web and settings.mail_tls.mode == "self-signed")
     return fetch(name, path, method, place, trusted)
 
 
 def policy(
-    mail: Settings, domain: str, published: Mapping[int, tuple[str, int]], lookups: Lookups
+    settings: Settings, domain: str, published: Mapping[int, tuple[str, int]], lookups: Lookups
 ) -> list[Finding]:
     """web.mta_sts: the policy that others fetch is the one of the settings (RFC 8461, 3.3)."""
     url = f"mta-sts.{domain}/{mta_sts.PATH}"
-    got = _ask(mail, url, "GET", published, lookups)
-    return [judged_policy(mail, f"https://{url}", got)]
+    got = _ask(settings, url, "GET", published, lookups)
+    return [judged_policy(settings, f"https://{url}", got)]
 
 
-def judged_policy(mail: Settings, url: str, got: Fetched | None) -> Finding:
+def judged_policy(settings: Settings, url: str, got: Fetched | None) -> Finding:
     """Return what is to be said of a policy as it was fetched."""
-    id, wanted = "web.mta_sts", mta_sts.policy(mail).strip().replace("\n", ", ")
+    id, wanted = "web.mta_sts", mta_sts.policy(settings).strip().replace("\n", ", ")
     severity = Severity.RECOMMENDED
     if got is None:
         return unknown(id, url, severity, "nobody could be asked", wanted)
-    remedy = "run deploy.py" if mail.mail_web else "serve what `make web` writes, as it says"
+    remedy = "run deploy.py" if settings.mail_web else "serve what `make web` writes, as it says"
     if fault := _refused(got, "text/plain"):
         return plain(
             id, url, severity, True, fault, wanted, f"{remedy}; without it no policy holds"
         )
-    ours, theirs = _fields(mta_sts.policy(mail)), _fields(got.text)
+    ours, theirs = _fields(mta_sts.policy(settings)), _fields(got.text)
     wrong = [key for key in ours if theirs.get(key) != ours[key]]
     seen = ", ".join(f"{key}: {' and '.join(theirs.get(key, [])) or 'none'}" for key in wrong)
     if "mx" in wrong and theirs.get("mode") == ["enforce"]:
         severity = Severity.REQUIRED
-        remedy += f"; others send no mail while the policy has no mx: {mail.mail_hostname}"
+        remedy += f"; others send no mail while the policy has no mx: {settings.mail_hostname}"
     return plain(id, url, severity, bool(wrong), seen or "as wanted", wanted, remedy)
 
 
@@ -115,8 +115,8 @@ def _fields(text: str) -> dict[str, list[str]]:
     return found
 
 
-def settings(
-    mail: Settings, domain: str, published: Mapping[int, tuple[str, int]], lookups: Lookups
+def documents_served(
+    settings: Settings, domain: str, published: Mapping[int, tuple[str, int]], lookups: Lookups
 ) -> list[Finding]:
     """web.autoconfig, web.autodiscover: mail programs get the host's name and ports."""
     found = []
@@ -124,8 +124,8 @@ def settings(
         ("web.autoconfig", "GET", f"autoconfig.{domain}/mail/config-v1.1.xml"),
         ("web.autodiscover", "POST", f"autodiscover.{domain}/autodiscover/autodiscover.xml"),
     ):
-        got = _ask(mail, url, method, published, lookups)
-        found.append(judged_settings(id, f"https://{url}", clients.documents(mail)[url], got))
+        got = _ask(settings, url, method, published, lookups)
+        found.append(judged_settings(id, f"https://{url}", clients.documents(settings)[url], got))
     return found
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from facts.configuration import WEB, FileState
-from operations.configuration import File
+from facts.configuration import FileState
+from layout import WEB
+from services.service import File
 from tasks.drifts.row import Row, moment
 
 #: What somebody wrote by hand is not shown where it looks like a password, a hash or a key.

@@ -9,16 +9,16 @@ from datetime import datetime
 from facts.configuration import FileState
 from facts.firewall import FirewallState
 from facts.live import LiveState
+from facts.machine import MachineState
 from facts.opendkim import KEYS
 from facts.packages import PackageStates
 from facts.services import ServiceState
-from facts.system import SystemState
-from facts.tls import PEM
-from operations import dovecot, renewal
-from operations import packages as debian
-from operations.configuration import Configuration, File
-from settings import Settings
-from tasks.drifts import files, machine, network, services
+from layout import PEM
+from services import dovecot, renewal
+from services import packages as debian
+from services.service import Configuration, File
+from settings.models import Settings
+from tasks.drifts import files, machine, network, units
 from tasks.drifts.files import Place
 from tasks.drifts.row import Row
 
@@ -33,7 +33,7 @@ class Seen:
     + texts: of the files that `readable` names
     """
 
-    system: SystemState
+    system: MachineState
     packages: PackageStates
     firewall: FirewallState
     units: Mapping[str, ServiceState]
@@ -42,10 +42,10 @@ class Seen:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
-def paths(mail: Settings, configurations: Sequence[Configuration]) -> list[str]:
+def paths(settings: Settings, configurations: Sequence[Configuration]) -> list[str]:
     """Return every file and folder whose state is wanted."""
     ours = [file.path for file in _files(configurations)]
-    keys = [key.path for key in dkim_keys(mail)]
+    keys = [key.path for key in dkim_keys(settings)]
     return list(dict.fromkeys([*ours, PEM, *keys, *machine.FILES, *files.folders([*ours, PEM])]))
 
 
@@ -55,7 +55,7 @@ def readable(configurations: Sequence[Configuration], states: Mapping[str, FileS
 
 
 def rows(
-    mail: Settings,
+    settings: Settings,
     configurations: Sequence[Configuration],
     seen: Seen,
     now: datetime,
@@ -66,7 +66,7 @@ def rows(
 
     + ssh: where sshd may listen
     """
-    ours, keys, live = _files(configurations), dkim_keys(mail), seen.live
+    ours, keys, live = _files(configurations), dkim_keys(settings), seen.live
     logins = {path: live.logins.get(path, ()) for path in PASSWD_FILES}
     places = [*keys, Place(PEM, "root:root", "600")]
     drifted = [
@@ -74,26 +74,28 @@ def rows(
         *files.owners(ours, places, seen.states),
         *files.writers(files.folders([*(file.path for file in ours), PEM]), seen.states),
         *files.missing(keys, seen.states),
-        *files.leftovers(paths(mail, configurations), seen.states),
+        *files.leftovers(paths(settings, configurations), seen.states),
     ]
     inactive = [
         name
-        for name in services.wanted(configurations)
+        for name in units.wanted(configurations)
         if name not in (renewal.TIMER, renewal.PATH)  # all ports are served without them
         and (name not in seen.units or not seen.units[name].active)
     ]
     return [
-        *machine.packages(debian.wanted(mail, seen.system), seen.packages),
-        *machine.names(mail, seen.system, seen.states),
-        *machine.resources(mail, seen.system),
+        *machine.packages(debian.wanted(settings, seen.system), seen.packages),
+        *machine.names(settings, seen.system, seen.states),
+        *machine.resources(settings, seen.system),
         *machine.accounts(seen.system, live.superusers),
         *machine.mail_folders(seen.system, seen.states, live.loose_folders),
         *drifted,
-        *services.states(configurations, seen.units, {row.what for row in drifted}),
-        *services.overrides(configurations, seen.units),
-        *network.firewall(mail, seen.firewall),
-        *network.listeners(mail, live.listeners, inactive, ssh, open_ports(mail)),
-        *network.certificates(mail, live, network.asked(mail, live.listeners, inactive), now),
+        *units.states(configurations, seen.units, {row.what for row in drifted}),
+        *units.overrides(configurations, seen.units),
+        *network.firewall(settings, seen.firewall),
+        *network.listeners(settings, live.listeners, inactive, ssh, open_ports(settings)),
+        *network.certificates(
+            settings, live, network.asked(settings, live.listeners, inactive), now
+        ),
     ]
 
 
@@ -101,17 +103,17 @@ def _files(configurations: Sequence[Configuration]) -> list[File]:
     return [file for each in configurations for file in each.files]
 
 
-def dkim_keys(mail: Settings) -> list[Place]:
+def dkim_keys(settings: Settings) -> list[Place]:
     """Return the DKIM keys, which the host made for itself, and their folders."""
-    owner, selector = "opendkim:opendkim", mail.mail_dkim_selector
+    owner, selector = "opendkim:opendkim", settings.mail_dkim_selector
     found = [Place(KEYS, owner, "700")]
-    for domain in mail.mail_domains:
+    for domain in settings.mail_domains:
         folder = f"{KEYS}/{domain}"
         found += [Place(folder, owner, "700"), Place(f"{folder}/{selector}.private", owner, "600")]
     return found
 
 
-def open_ports(mail: Settings) -> set[int]:
+def open_ports(settings: Settings) -> set[int]:
     """Return the TCP ports that other software may listen on."""
-    ports = (port.partition("/") for port in mail.mail_open_ports or [])
+    ports = (port.partition("/") for port in settings.mail_open_ports or [])
     return {int(number) for number, _, protocol in ports if protocol == "tcp"}

@@ -6,40 +6,47 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from facts.configuration import FileState
 from facts.live import LooseFolder
+from facts.machine import MachineState
 from facts.packages import PackageStates
-from facts.system import SystemState
-from operations import updates
-from operations.system import DEFAULT_TIME_DAEMON, MAIL_FOLDER
-from settings import Settings
+from layout import MAIL_FOLDER
+from services import updates
+from services.journald import DEFAULT_TIME_DAEMON
+from settings.models import Settings
 from tasks.drifts.row import Row, moment
 
 HOSTNAME, MAILNAME = "/etc/hostname", "/etc/mailname"
 FILES = (HOSTNAME, MAILNAME, MAIL_FOLDER)
 
 
-def names(mail: Settings, machine: SystemState, states: Mapping[str, FileState]) -> Iterator[Row]:
+def names(
+    settings: Settings, machine: MachineState, states: Mapping[str, FileState]
+) -> Iterator[Row]:
     """Judge what the machine is called; mail says HELO by it, and cron writes from it."""
     for what, wanted, found in (
-        ("host name", mail.mail_hostname, machine.hostname),
-        (HOSTNAME, mail.mail_hostname, machine.hostname_file),
-        (MAILNAME, mail.primary_domain, machine.mailname),
+        ("host name", settings.mail_hostname, machine.hostname),
+        (HOSTNAME, settings.mail_hostname, machine.hostname_file),
+        (MAILNAME, settings.primary_domain, machine.mailname),
     ):
         if found != wanted:
             state = states.get(what)
             yield Row(what, wanted, found or "nothing", moment(state.modified if state else 0))
 
 
-def resources(mail: Settings, machine: SystemState) -> Iterator[Row]:
+def resources(settings: Settings, machine: MachineState) -> Iterator[Row]:
     """Judge what the deploy makes where it is missing: swap, the clock's daemon."""
-    if mail.mail_swap_size and not machine.swap and machine.swap_room >= 2 * mail.mail_swap_size:
-        yield Row("swap", f"{mail.mail_swap_size} bytes", "none")
-    if updates.runs(mail) and not machine.update_timers:
+    if (
+        settings.mail_swap_size
+        and not machine.swap
+        and machine.swap_room >= 2 * settings.mail_swap_size
+    ):
+        yield Row("swap", f"{settings.mail_swap_size} bytes", "none")
+    if updates.runs(settings) and not machine.update_timers:
         yield Row("apt-daily timers", "enabled and active", "not, or not both")
     if machine.clock_untried:
         yield Row(DEFAULT_TIME_DAEMON, "running", "never started since the boot")
 
 
-def accounts(machine: SystemState, superusers: Sequence[str]) -> Iterator[Row]:
+def accounts(machine: MachineState, superusers: Sequence[str]) -> Iterator[Row]:
     """Judge the mail's owner, and who is root under another name."""
     if machine.vmail is None:
         yield Row("account vmail", f"the owner of {MAIL_FOLDER}", "no such account")
@@ -49,7 +56,7 @@ def accounts(machine: SystemState, superusers: Sequence[str]) -> Iterator[Row]:
 
 
 def mail_folders(
-    machine: SystemState, states: Mapping[str, FileState], loose: Sequence[LooseFolder]
+    machine: MachineState, states: Mapping[str, FileState], loose: Sequence[LooseFolder]
 ) -> Iterator[Row]:
     """Judge who gets at the mail."""
     if machine.vmail and machine.vmail_folder != "vmail:vmail:700":

@@ -8,13 +8,15 @@ from ipaddress import ip_address
 
 from facts.firewall import RULES, FirewallState
 from facts.live import Listener, LiveState
-from facts.tls import PEM, CertificateState
-from operations import firewall as rules
-from operations import renewal, tls, web
-from operations.certificates import uncovered
-from settings import Settings
+from facts.tls import CertificateState
+from layout import PEM
+from operations.certificate import renewal_reason
+from services import firewall as rules
+from services import renewal, web
+from settings.models import Settings
 from tasks.checks.tls import PORTS
 from tasks.drifts.row import Row, moment
+from wanted.certificates import uncovered
 
 #: Who holds the socket of a service, as ss(8) names it.
 _MASTERS = {"postfix": {"master"}, "dovecot": {"dovecot"}, web.NAME: web.PROCESSES}
@@ -22,14 +24,14 @@ _MASTERS = {"postfix": {"master"}, "dovecot": {"dovecot"}, web.NAME: web.PROCESS
 _SSH = {"sshd", "systemd", "init"}
 
 
-def _services(mail: Settings) -> dict[int, str]:
+def _services(settings: Settings) -> dict[int, str]:
     """Return port -> service of all that has to listen, in TLS."""
     found = {port: each.service for port, each in PORTS.items()}
-    return {**found, web.PORT: web.NAME} if web.runs(mail) else found
+    return {**found, web.PORT: web.NAME} if web.runs(settings) else found
 
 
 def listeners(
-    mail: Settings,
+    settings: Settings,
     found: Collection[Listener] | None,
     inactive: Collection[str],
     ssh: Collection[int],
@@ -45,7 +47,7 @@ def listeners(
     if found is None:
         yield Row("ports", "known ones", "ss(8) could not be run")
         return
-    services = _services(mail)
+    services = _services(settings)
     reachable = [each for each in found if not _loopback(each.address)]
     for port in sorted({each.port for each in reachable}):
         each = [one for one in reachable if one.port == port]
@@ -81,9 +83,9 @@ def _loopback(address: str) -> bool:
     return (mapped or found).is_loopback
 
 
-def firewall(mail: Settings, found: FirewallState) -> Iterator[Row]:
+def firewall(settings: Settings, found: FirewallState) -> Iterator[Row]:
     """Judge the rules in force; what is in their files is judged as other files are."""
-    if not rules.runs(mail):
+    if not rules.runs(settings):
         if found.table:
             yield Row("firewall", "none", "rules in force")
         return
@@ -99,7 +101,7 @@ def firewall(mail: Settings, found: FirewallState) -> Iterator[Row]:
 
 
 def certificates(
-    mail: Settings, live: LiveState, asked: Collection[int], now: datetime
+    settings: Settings, live: LiveState, asked: Collection[int], now: datetime
 ) -> Iterator[Row]:
     """
     Judge the certificate on disk, and whether each port shows it.
@@ -107,17 +109,17 @@ def certificates(
     + asked: ports that have to show one: where the service runs and listens
     """
     disk, served = live.certificate, live.served
-    if mail.mail_tls.mode == "self-signed" and (
-        reason := tls.renewal_reason(disk, mail.names, now)
+    if settings.mail_tls.mode == "self-signed" and (
+        reason := renewal_reason(disk, settings.names, now)
     ):
-        wanted = f"self-signed, for {', '.join(mail.names)}"
+        wanted = f"self-signed, for {', '.join(settings.names)}"
         yield Row(PEM, wanted, reason, _since(disk, now))
     if disk is None:
         return  # files are judged as files
-    if mail.mail_tls.mode != "self-signed" and disk.not_after < now:
+    if settings.mail_tls.mode != "self-signed" and disk.not_after < now:
         yield Row(PEM, "a valid certificate", _until(disk), disk.not_after)
-    if renewal.runs(mail) and (found := _unfit(mail, disk)):
-        yield Row(PEM, f"issued, for {', '.join(mail.names)}", found, disk.not_before)
+    if renewal.runs(settings) and (found := _unfit(settings, disk)):
+        yield Row(PEM, f"issued, for {', '.join(settings.names)}", found, disk.not_before)
     mute = [port for port in asked if port not in served]
     if mute:
         yield Row(_ports("TLS", mute), _until(disk), "no certificate within 10 seconds")
@@ -129,11 +131,11 @@ def certificates(
             yield Row(_ports("certificate", ports), f"that of {PEM}", found, shown.not_before)
 
 
-def _unfit(mail: Settings, disk: CertificateState) -> str:
+def _unfit(settings: Settings, disk: CertificateState) -> str:
     """Return why the host has to bring another certificate than the one on disk, its end apart."""
     if disk.self_signed:
         return "self-signed"
-    if missing := uncovered(disk.names, mail.names):
+    if missing := uncovered(disk.names, settings.names):
         return f"not for {', '.join(missing)}"
     return "" if disk.key_matches else "its key is another"
 
@@ -154,7 +156,7 @@ def _ports(what: str, ports: Collection[int]) -> str:
 
 
 def asked(
-    mail: Settings, found: Collection[Listener] | None, inactive: Collection[str]
+    settings: Settings, found: Collection[Listener] | None, inactive: Collection[str]
 ) -> list[int]:
     """Return the ports that have to show a certificate; none of Postfix while anything is down."""
     # Without its milter, Postfix says "later" before it gets to TLS.
@@ -162,6 +164,6 @@ def asked(
     listening = {each.port for each in found or ()}
     return [
         port
-        for port, service in _services(mail).items()
+        for port, service in _services(settings).items()
         if port in listening and service not in held | set(inactive)
     ]

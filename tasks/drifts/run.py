@@ -10,13 +10,14 @@ from pyinfra.api import DeployError
 from facts.configuration import FileContents, ManagedFiles
 from facts.firewall import Firewall
 from facts.live import Live
+from facts.machine import Machine
 from facts.packages import Packages
 from facts.services import Services
-from facts.system import System
-from operations import firewall, packages, services, web
-from operations.configuration import Configuration
-from operations.preflight import checked_settings
-from operations.system import MAIL_FOLDER
+from layout import MAIL_FOLDER
+from preflight import checked_settings
+from services import all as services
+from services import firewall, packages, web
+from services.service import Configuration
 from tasks.drifts import judge
 from tasks.drifts.judge import Seen
 from tasks.drifts.report import Report
@@ -29,28 +30,28 @@ def report() -> Report:
     Raises DeployError where the inventory is wrong or the host is no mail host yet.
     """
     now = datetime.now(UTC)
-    system = host.get_fact(System)
-    mail = checked_settings(system)
-    rules = firewall.files(firewall.rules(mail, system.ssh_ports))
-    configurations = [*services.configurations(mail, system), Configuration(None, rules)]
+    system = host.get_fact(Machine)
+    settings = checked_settings(system)
+    rules = firewall.files(firewall.rules(settings, system.ssh_ports))
+    configurations = [*services.configurations(settings, system), Configuration(None, rules)]
     units = host.get_fact(Services)
     if "postfix" not in units:
         raise DeployError("is no mail host yet: run deploy.py (`make deploy`) first")
-    states = host.get_fact(ManagedFiles, paths=judge.paths(mail, configurations))
+    states = host.get_fact(ManagedFiles, paths=judge.paths(settings, configurations))
     changed = judge.readable(configurations, states)
     texts: dict[str, str] = host.get_fact(FileContents, paths=changed) if changed else {}
     seen = Seen(
         system=system,
-        packages=host.get_fact(Packages, packages=packages.wanted(mail, system)),
+        packages=host.get_fact(Packages, packages=packages.wanted(settings, system)),
         units=units,
         firewall=host.get_fact(Firewall),
         states=states,
         live=host.get_fact(
-            Live, folder=MAIL_FOLDER, passwd_files=judge.PASSWD_FILES, web=web.runs(mail)
+            Live, folder=MAIL_FOLDER, passwd_files=judge.PASSWD_FILES, web=web.runs(settings)
         ),
         texts=texts,
     )
     # sshd's own port, and the one that the inventory reaches it at.
     ssh = {22, int(host.data.get("ssh_port") or 22)}
-    rows = judge.rows(mail, configurations, seen, now, ssh)
-    return Report(mail.mail_hostname, now, rows)
+    rows = judge.rows(settings, configurations, seen, now, ssh)
+    return Report(settings.mail_hostname, now, rows)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from settings import Settings
+from settings.models import Settings
 from tasks.scoring import (
     alignment,
     message,
@@ -21,13 +21,13 @@ from tasks.scoring.message import Address, Received
 from tasks.scoring.part import Aspect, Part, ScoreError
 
 
-def judge(mail: Settings, received: Received, published: Mapping[int, int]) -> list[Part]:
+def judge(settings: Settings, received: Received, published: Mapping[int, int]) -> list[Part]:
     """Return every part of the score; what DNS does not answer is unknown, not wrong."""
     try:
-        lookup = Lookup(mail.mail_check_resolver)
+        lookup = Lookup(settings.mail_check_resolver)
     except LookupFailed as error:
         raise ScoreError(str(error)) from None
-    sending, now = sending_addresses(mail), datetime.now(UTC)
+    sending, now = sending_addresses(settings), datetime.now(UTC)
     with ThreadPoolExecutor() as pool:
         spam = pool.submit(_spamassassin, received, sending, lookup, now)
         policy = pool.submit(sender_policy.results, received, sending, lookup)
@@ -35,7 +35,7 @@ def judge(mail: Settings, received: Received, published: Mapping[int, int]) -> l
         dmarc = pool.submit(alignment.policies, received.from_domain, lookup)
         pointer = pool.submit(names.pointer, received, sending, lookup)
         helo = pool.submit(names.greeting, received, sending, lookup)
-        tls = pool.submit(submission.tls, mail, published)
+        tls = pool.submit(submission.tls, settings, published)
 
     def aligned() -> Part:
         spf = [received.sender_domain] if set(policy.result().values()) == {"pass"} else []
@@ -54,11 +54,11 @@ def judge(mail: Settings, received: Received, published: Mapping[int, int]) -> l
     ]
 
 
-def sending_addresses(mail: Settings) -> list[Address]:
+def sending_addresses(settings: Settings) -> list[Address]:
     """Return the addresses that others see the host's mail come from, as far as they are known."""
-    if mail.mail_relayhost:
+    if settings.mail_relayhost:
         return []
-    return [each for each in (mail.mail_ipv4, mail.mail_ipv6) if each is not None]
+    return [each for each in (settings.mail_ipv4, settings.mail_ipv6) if each is not None]
 
 
 def _answered(aspect: Aspect, ask: Callable[[], Part]) -> Part:

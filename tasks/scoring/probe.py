@@ -15,14 +15,14 @@ from pyinfra import host
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 
 from facts.shell import script
-from operations.addresses import probe
-from operations.dovecot import PROBE_USERS
-from operations.postfix import PROBE_DOMAIN, SINK_PORT
-from settings import Settings
+from services.dovecot import PROBE_USERS
+from services.postfix import PROBE_DOMAIN, SINK_PORT
+from settings.models import Settings
 from tasks.password import HashError, sha512_crypt
 from tasks.scoring import submission
 from tasks.scoring.message import Received, compose, end_mark, parse_dump
 from tasks.scoring.part import ScoreError
+from wanted.addresses import probe
 
 _UNIT = "mailhost-sink"
 
@@ -68,16 +68,16 @@ base64 "$found"
 """
 
 
-def exchange(mail: Settings, published: Mapping[int, int]) -> Received:
+def exchange(settings: Settings, published: Mapping[int, int]) -> Received:
     """Submit one message, and return it as it left the host; ScoreError says why that failed."""
-    sender, token = probe(mail), secrets.token_hex(16)
+    sender, token = probe(settings), secrets.token_hex(16)
     message = compose(sender, f"robin@{PROBE_DOMAIN}", token)
     password = secrets.token_urlsafe(24)
     try:
         login = f"{sender}:{{CRYPT}}{sha512_crypt(password)}::::::\n"
     except HashError as error:
         raise ScoreError(str(error)) from None
-    with submission.connect(mail, published) as client:
+    with submission.connect(settings, published) as client:
         _on_host(_OPEN, PROBE_USERS, str(SINK_PORT), stdin=login)
         try:
             submission.send(client, sender, password, message)

@@ -1,0 +1,104 @@
+"""The certificate: made on the host (self-signed), or brought from files."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from pyinfra import host, logger
+from pyinfra.api import StringCommand, operation
+
+from facts.shell import script
+from facts.tls import Certificate, CertificateDue, CertificateState
+from layout import PEM
+
+#: Apple's clients refuse a certificate that is valid for longer (support.apple.com/HT210176).
+SELF_SIGNED_DAYS = 825
+
+#: A self-signed certificate is renewed by the first run in its last 30 days.
+RENEW_BEFORE = timedelta(days=30)
+
+
+def renewal_reason(current: CertificateState | None, names: Sequence[str], now: datetime) -> str:
+    """Return why a new self-signed certificate is needed, "" where the present one will do."""
+    if current is None:
+        return "there is no certificate"
+    if not current.self_signed:
+        return "the certificate is not self-signed"
+    if not current.key_matches:
+        return "the private key is not the certificate's"
+    if set(current.names) != set(names):
+        return "the certificate is for other names"
+    if current.not_after - now < RENEW_BEFORE:
+        return f"the certificate ends on {current.not_after:%Y-%m-%d}"
+    return ""
+
+
+# The key is kept over a renewal, for clients that pinned it. P-256: every mail client of the last
+# ten years can, and a handshake costs a tenth of RSA's.
+_SCRIPT = """
+set -eu
+umask 077
+pem=$1 name=$2 names=$3 days=$4
+mkdir -p "${pem%/*}"
+chmod 755 "${pem%/*}"
+rm -rf "${pem%/*}"/.new.*
+new=$(mktemp -d "${pem%/*}/.new.XXXXXX")
+trap 'rm -rf "$new"' EXIT
+if ! openssl pkey -in "$pem" -out "$new/key" 2>/dev/null; then
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$new/key"
+fi
+openssl req -new -x509 -key "$new/key" -days "$days" -subj "/CN=$name" \
+  -addext "subjectAltName=$names" -addext "extendedKeyUsage=serverAuth" -out "$new/certificate"
+cat "$new/key" "$new/certificate" > "$new/pem"
+mv -f "$new/pem" "$pem"
+"""
+
+
+@operation()
+def self_signed(
+    names: Sequence[str], for_a_start: bool = False
+) -> Generator[StringCommand, None, None]:
+    """
+    Make a self-signed certificate on the host, or renew it, where needed.
+
+    + names: host names it is for, the first is the common name (RFC 5280, RFC 6125)
+    + for_a_start: only where there is none, until services/renewal.py brings another
+    """
+    current = host.get_fact(Certificate)
+    reason = renewal_reason(current, names, datetime.now(UTC))
+    if for_a_start and current and current.key_matches:
+        reason = ""
+    if reason:
+        logger.info("%s a new certificate, since %s", host.print_prefix, reason)
+        alternative_names = ",".join(f"DNS:{name}" for name in names)
+        yield script(_SCRIPT, PEM, names[0], alternative_names, str(SELF_SIGNED_DAYS))
+    elif current and (current.owner, current.mode) != ("root:root", "600"):
+        yield StringCommand("chown root:root", PEM, "&& chmod 600", PEM)
+    else:
+        host.noop("the certificate is valid")
+
+
+_RENEW = """
+began=$(date +%s)
+systemctl start mailhost-certificate.service && exit
+journalctl -q --no-pager -o cat --since "@$began" -t mailhost-certificate >&2
+exit 1
+"""
+
+
+@operation()
+def renew() -> Generator[StringCommand, None, None]:
+    """
+    Put another certificate in place, where one is due: the services serve it at once.
+
+    Where it can't be had, the run fails, the services keep the one that they have, and the host's
+    timer tries again. The last operation of a deploy, since it may fail through no fault of the
+    host.
+    """
+    reason = host.get_fact(CertificateDue)
+    if not reason:
+        host.noop("the certificate is not due")
+        return
+    logger.info("%s another certificate, since %s", host.print_prefix, reason)
+    yield script(_RENEW)

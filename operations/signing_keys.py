@@ -1,0 +1,63 @@
+"""OpenDKIM: a signing key for each domain, made on the host once, and the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from facts.opendkim import SigningKeys
+from facts.shell import script
+
+# A key is made aside and renamed: half a key never counts as one. mv -n: a key is never replaced.
+_NEW_KEYS = """
+set -eu
+umask 077
+bits=$1 selector=$2; shift 2
+install -d -o opendkim -g opendkim -m 700 /etc/dkimkeys
+rm -rf /etc/dkimkeys/.new.*
+for domain; do
+  new=$(mktemp -d /etc/dkimkeys/.new.XXXXXX)
+  opendkim-genkey -D "$new" -d "$domain" -s "$selector" -b "$bits"
+  install -d -o opendkim -g opendkim -m 700 "/etc/dkimkeys/$domain"
+  chown opendkim:opendkim "$new/$selector.private"
+  mv -n "$new/$selector.private" "/etc/dkimkeys/$domain/$selector.private"
+  rm -rf "$new"
+done
+"""
+
+
+@operation()
+def make(domains: Sequence[str], selector: str, bits: int) -> Generator[StringCommand, None, None]:
+    """
+    Make the signing keys that are missing, and mend the owner and mode of those that are there.
+
+    + domains: one key each, `/etc/dkimkeys/DOMAIN/SELECTOR.private`
+    + selector: RFC 6376, section 3.1
+    + bits: size of a new RSA key; an existing key is never made again
+
+    A file that is there and is no private key stops the run: only its owner knows whether there is
+    a backup of it.
+    """
+    present = host.get_fact(SigningKeys)
+    found = {domain: present.get(domain, {}).get(selector) for domain in domains}
+    broken = [key["path"] for key in found.values() if key and not key["public_key"]]
+    loose = [
+        key["path"]
+        for key in found.values()
+        if key and (key["owner"], key["mode"]) != ("opendkim", "600")
+    ]
+    missing = [domain for domain, key in found.items() if not key]
+    if broken:
+        yield script(
+            'echo "no private key: $*; restore it from a backup, or move it away and publish '
+            'the new one" >&2; exit 1',
+            *broken,
+        )
+    if loose:
+        yield script('chown opendkim:opendkim "$@" && chmod 600 "$@"', *loose)
+    if missing:
+        yield script(_NEW_KEYS, str(bits), selector, *missing)
+    if not (broken or loose or missing):
+        host.noop("every domain has its key")

@@ -1,0 +1,124 @@
+"""A certificate that the inventory brings: does it belong to its key, its chain and its name?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from settings.local_files import read_file
+from settings.models import Settings
+
+
+def combined_pem(settings: Settings) -> str | None:
+    """Return private key, certificate and chain in one text; None where the host makes its own."""
+    tls = settings.mail_tls
+    if tls.mode != "files" or not tls.cert or not tls.key:
+        return None
+    # Normalised: openssl's tools write text around a PEM block, and keys in several forms.
+    key = load_pem_private_key(read_file(tls.key).encode(), None)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    chain = x509.load_pem_x509_certificates(read_file(tls.cert).encode())
+    return (pem + b"".join(one.public_bytes(Encoding.PEM) for one in chain)).decode()
+
+
+def problems(settings: Settings, now: datetime) -> list[str]:
+    """Return what is wrong with the certificate files of `mail_tls`, one line each."""
+    tls = settings.mail_tls
+    if tls.mode not in ("files", "host-files"):
+        unused = tls.cert or tls.key
+        return ["mail_tls: cert and key are for files; add 'mode': 'files'"] if unused else []
+    missing = [name for name in ("cert", "key") if getattr(tls, name) is None]
+    if missing:
+        return [
+            f"mail_tls.{name}: is missing; '{tls.mode}' needs both cert and key" for name in missing
+        ]
+    if tls.mode == "host-files":
+        return []
+    found = []
+    try:
+        chain = x509.load_pem_x509_certificates(read_file(tls.cert or "").encode())
+        found += _chain_problems(chain, settings.names, now)
+    except ValueError as error:
+        chain = []
+        found.append(f"mail_tls.cert: {_reason(error, 'no PEM certificate')}")
+    try:
+        key = load_pem_private_key(read_file(tls.key or "").encode(), None)
+    except (ValueError, TypeError) as error:
+        return [*found, f"mail_tls.key: {_reason(error, 'no PEM private key without a password')}"]
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if chain and chain[0].public_key().public_bytes(*form) != key.public_key().public_bytes(*form):
+        found.append("mail_tls.key: is not the certificate's key; name the one it was made with")
+    return found
+
+
+def _reason(error: Exception, otherwise: str) -> str:
+    text = str(error)
+    return text if "can't be read" in text else f"is {otherwise}; name a file that is one"
+
+
+def _chain_problems(
+    chain: Sequence[x509.Certificate], names: Sequence[str], now: datetime
+) -> list[str]:
+    found = []
+    certificate = chain[0]
+    covered = names_of(certificate)
+    for name in uncovered(covered, names):
+        found.append(
+            f"mail_tls.cert: is for {', '.join(sorted(covered)) or 'no host name'}, "
+            f"not for {name}; get one that has this name too"
+        )
+    if certificate.not_valid_after_utc < now:
+        ended = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+        found.append(f"mail_tls.cert: ended on {ended}; renew it")
+    if certificate.not_valid_before_utc > now:
+        begins = f"{certificate.not_valid_before_utc:%Y-%m-%d}"
+        found.append(f"mail_tls.cert: is valid from {begins} on; check this machine's clock")
+    for issued, issuer in itertools.pairwise(chain):
+        try:
+            issued.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature):
+            found.append(
+                f"mail_tls.cert: {issuer.subject.rfc4514_string()} did not issue the certificate "
+                "before it; order the file: host, then each next issuer"
+            )
+    return found
+
+
+def uncovered(covered: Collection[str], names: Sequence[str]) -> list[str]:
+    """Return those of the names that a certificate for the covered names does not hold for."""
+    return [
+        name
+        for name in names
+        if name not in covered and f"*.{name.partition('.')[2]}" not in covered
+    ]
+
+
+def names_of(certificate: x509.Certificate) -> set[str]:
+    """Return the host names that a certificate is for (RFC 6125: the common name is none)."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
+    return {name.lower() for name in names.get_values_for_type(x509.DNSName)}
+
+
+def warnings(settings: Settings, now: datetime) -> list[str]:
+    """Return a line where a certificate of `mail_tls` files ends in less than 14 days."""
+    if settings.mail_tls.mode != "files":
+        return []
+    (certificate, *_) = x509.load_pem_x509_certificates(
+        read_file(settings.mail_tls.cert or "").encode()
+    )
+    end = certificate.not_valid_after_utc
+    return [f"mail_tls.cert: ends on {end:%Y-%m-%d}"] if end - now < timedelta(days=14) else []

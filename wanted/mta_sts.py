@@ -1,0 +1,43 @@
+"""MTA-STS (RFC 8461): the policy that others verify TLS to the host by, and its record."""
+
+from __future__ import annotations
+
+import hashlib
+
+from settings.models import Settings
+
+PATH = ".well-known/mta-sts.txt"
+#: Seconds for which others keep the policy. While it is tried out it should be forgotten soon.
+MAX_AGE = {"testing": 86400, "enforce": 7 * 86400}
+
+
+def runs(settings: Settings) -> bool:
+    """Whether these settings have a policy."""
+    return settings.mail_mta_sts != "off"
+
+
+def policy(settings: Settings) -> str:
+    """Return the policy, the same for every domain: all have this one MX."""
+    mode = settings.mail_mta_sts
+    fields = {
+        "version": "STSv1",
+        "mode": mode,
+        "mx": settings.mail_hostname,
+        "max_age": str(MAX_AGE[mode]),
+    }
+    return "".join(f"{key}: {value}\n" for key, value in fields.items())
+
+
+def record(settings: Settings) -> str:
+    """Return the TXT record: another id, and others fetch the policy again (RFC 8461, 3.1)."""
+    return f"v=STSv1; id={hashlib.sha256(policy(settings).encode()).hexdigest()[:32]};"
+
+
+def problems(settings: Settings) -> list[str]:
+    """Return what contradicts the policy, one line each."""
+    if settings.mail_mta_sts == "enforce" and settings.mail_tls.mode == "self-signed":
+        return [
+            "mail_mta_sts: 'enforce' would have others keep their mail: they don't trust a "
+            "self-signed certificate; set mail_tls to 'acme' or 'files', or write 'testing'"
+        ]
+    return []
