@@ -10,7 +10,9 @@ from pyinfra import host, logger
 from pyinfra.api import DeployError
 
 from facts.machine import MachineState
-from services import firewall, journald, renewal, web
+from services import renewal
+from services.all import ALL
+from services.configuration import why_not
 from settings.inventory import parse
 from settings.local_files import read_login
 from settings.models import Settings
@@ -28,10 +30,7 @@ def checked_settings(machine: MachineState | None = None) -> Settings:
     """
     settings, problems = settings_and_problems(host.data.dict())  # type: ignore[no-untyped-call]
     if machine:
-        problems += journald.problems(machine)
-        problems += firewall.problems(settings, machine)
-        problems += web.problems(settings, machine)
-        problems += renewal.obstacles(settings, machine)
+        problems += why_not(ALL, settings, machine)
     if problems:
         lines = [f"{host.name}: {problem}" for problem in problems]
         raise DeployError("\n".join(["nothing was touched:", *lines]))

@@ -11,25 +11,22 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from facts.machine import MachineState
 from facts.tls import RENEWAL
-from layout import MAIL_FOLDER
-from services.service import Configuration, File
+from layout import ETC, LIBRARY, PEM
+from services.service import RESTART, File, Service, no_effect
+from services.units import SYSTEM
 from settings.local_files import read_file
 from settings.models import Settings
 from settings.tls import LETS_ENCRYPT, Tls
 from wanted.rendering import render
 
 TIMER, PATH = "mailhost-certificate.timer", "mailhost-certificate.path"
-_UNITS = "/etc/systemd/system"
-_LIBRARY = RENEWAL.rpartition("/")[0]
-_ETC = "/etc/mailhost"
-_TEMPLATES = Path(__file__).resolve().parent.parent / "remote/renewal"
-
-#: MB from which on the unit is held back: uacme takes 10, what answers on port 80 takes 6.
-MEMORY = 32
+_STARTED_ANEW = no_effect("the timer starts a new process each time")
+_SOURCES = Path(__file__).resolve().parent.parent / "remote/renewal"
 
 
 def runs(settings: Settings) -> bool:
@@ -50,33 +47,9 @@ def answers(settings: Settings) -> str:
     return "hook" if tls.hook else "dns" if tls.dns_server else "http"
 
 
-def packages(settings: Settings) -> list[str]:
-    """Return the Debian packages for it."""
+def _packages(settings: Settings, machine: MachineState) -> list[str]:
     names = {"http": ["uacme"], "hook": ["uacme"], "dns": ["bind9-dnsutils", "uacme"], "": []}
     return names[answers(settings)]
-
-
-def configurations(settings: Settings) -> list[Configuration]:
-    """Return the timer and what it starts, and for files on the host what follows them."""
-    tls = settings.mail_tls
-    if not runs(settings):
-        no_secrets = Configuration(TIMER, _secrets(settings), runs=False)
-        return [no_secrets, Configuration(PATH, [], runs=False)]
-    files = [
-        File(f"{_LIBRARY}/{name}", (_TEMPLATES / name).read_text(), mode="755")
-        for name in ("certificate.sh", "challenge.sh", "responder.py", "account.py")
-    ]
-    files += [
-        File(f"{_ETC}/certificate.conf", conf(settings)),
-        *_secrets(settings),
-        File(f"{_UNITS}/{TIMER}", render(f"renewal/{TIMER}.j2")),
-        File(f"{_UNITS}/mailhost-certificate.service", _service(settings)),
-    ]
-    timer = Configuration(TIMER, files, check=_CHECK)
-    if not follows(settings):
-        return [timer, Configuration(PATH, [], runs=False)]
-    path = render(f"renewal/{PATH}.j2", cert=tls.cert, key=tls.key)
-    return [timer, Configuration(PATH, [File(f"{_UNITS}/{PATH}", path)])]
 
 
 def problems(settings: Settings) -> list[str]:
@@ -161,37 +134,82 @@ def conf(settings: Settings) -> str:
     return render("renewal/certificate.conf.j2", values=quoted)
 
 
-def _secrets(settings: Settings) -> list[File]:
-    """Return what came from the control machine; what isn't needed any more is removed."""
-    tls = settings.mail_tls
-    return [
-        File(f"{_ETC}/acme-{name}", read_file(path) if path else None, mode=mode, secret=True)
-        for name, path, mode in (
-            ("tsig.key", tls.dns_key, "600"),
-            ("eab.key", tls.eab_key, "600"),
-            ("hook", tls.hook, "700"),  # it may hold a provider's password
-        )
-    ]
+def _conf(settings: Settings, machine: MachineState) -> str:
+    return conf(settings)
 
 
-def _service(settings: Settings) -> str:
+def _program(name: str) -> File:
+    text = (_SOURCES / name).read_text()
+    return File(f"{LIBRARY}/{name}", _STARTED_ANEW, lambda *_: text, mode="755")
+
+
+def _secret(name: str, path: Callable[[Settings], str | None], mode: str = "600") -> File:
+    """Return what comes from the control machine; it goes where it is not needed any more."""
+
+    def text(settings: Settings, machine: MachineState) -> str | None:
+        named = path(settings)
+        return read_file(named) if named else None
+
+    return File(f"{ETC}/acme-{name}", _STARTED_ANEW, text, mode=mode, secret=True, removed=True)
+
+
+def _service(settings: Settings, machine: MachineState) -> Mapping[str, object]:
     http, on_host = answers(settings) == "http", follows(settings)
     capabilities = ["CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE"] if http else []
-    return render(
-        "renewal/mailhost-certificate.service.j2",
-        script=RENEWAL,
-        memory=MEMORY,
-        mail_folder=MAIL_FOLDER,
-        on_host=on_host,
-        writes=["/var/www"] if answers(settings) == "hook" else [],
+    return {
+        "script": RENEWAL,
+        "on_host": on_host,
+        "writes": ["/var/www"] if answers(settings) == "hook" else [],
         # nftables and port 80; files of another account.
-        capabilities=["CAP_DAC_READ_SEARCH"] if on_host else capabilities,
-        netlink=http,
-    )
+        "capabilities": ["CAP_DAC_READ_SEARCH"] if on_host else capabilities,
+        "netlink": http,
+    }
+
+
+def _path(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {"cert": settings.mail_tls.cert, "key": settings.mail_tls.key}
 
 
 _CHECK = f"""
-for file in {_LIBRARY}/certificate.sh {_ETC}/certificate.conf; do
+for file in {LIBRARY}/certificate.sh {ETC}/certificate.conf; do
   said=$(sh -n "$stage$file" 2>&1) || fail "sh refuses $file: $said"
 done
 """
+
+RENEWAL_TIMER = Service(
+    TIMER,
+    enabled=runs,
+    more_packages=_packages,
+    files=(
+        *(
+            _program(name)
+            for name in ("certificate.sh", "challenge.sh", "responder.py", "account.py")
+        ),
+        File(f"{ETC}/certificate.conf", _STARTED_ANEW, _conf),
+        _secret("tsig.key", lambda settings: settings.mail_tls.dns_key),
+        _secret("eab.key", lambda settings: settings.mail_tls.eab_key),
+        # It may hold a provider's password.
+        _secret("hook", lambda settings: settings.mail_tls.hook, mode="700"),
+        File(f"{SYSTEM}/{TIMER}", RESTART, f"renewal/{TIMER}.j2"),
+        File(
+            f"{SYSTEM}/mailhost-certificate.service",
+            _STARTED_ANEW,
+            "renewal/mailhost-certificate.service.j2",
+            _service,
+        ),
+    ),
+    check=_CHECK,
+    holds=("/var/lib/mailhost-certificate",),
+    sees=(PEM.rpartition("/")[0],),
+    # uacme takes 10, what answers on port 80 takes 6.
+    memory_high=32,
+    memory_max=64,
+    problems=obstacles,
+)
+
+#: Starts the same service when files change that other software keeps on the host.
+RENEWAL_PATH = Service(
+    PATH,
+    enabled=follows,
+    files=(File(f"{SYSTEM}/{PATH}", RESTART, f"renewal/{PATH}.j2", _path),),
+)

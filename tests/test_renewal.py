@@ -22,18 +22,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from renewal import account, responder
 
+from facts.firewall import RULES
 from facts.live import LiveState
 from facts.machine import MachineState
 from facts.tls import CertificateDue, CertificateState
 from operations.certificate import renew
 from preflight import settings_and_problems
-from services import firewall, renewal
+from services import renewal
 from settings.models import Settings
 from tasks.checks import tls as checks
 from tasks.checks.finding import Status
 from tasks.drifts import network
 from tests.fake import commands
 from tests.inventory import data, settings
+from tests.plan import packages, texts
 
 URL = "https://acme.example.net/directory"
 NAMES = ("mail.example.org", "imap.example.org")
@@ -131,11 +133,13 @@ def test_a_web_server_on_port_80_is_named() -> None:
 
 def test_only_what_answers_on_port_80_opens_it(tmp_path: Path) -> None:
     opened = "tcp dport @challenge accept"
-    assert opened in (firewall.rules(mail(**ACME), (22,)) or "")
-    for tls in (FILES, {"mode": "self-signed"}, {**ACME, "hook": "/x"}):
-        assert opened not in (firewall.rules(mail(**tls), (22,)) or "")
-    assert renewal.packages(mail(**ACME)) == ["uacme"]
-    assert renewal.packages(mail(**FILES)) == []
+    assert opened in (texts(mail(**ACME))[RULES] or "")
+    hook = tmp_path / "hook"
+    hook.write_text("#!/bin/sh\n")
+    for tls in (FILES, {"mode": "self-signed"}, {**ACME, "hook": str(hook)}):
+        assert opened not in (texts(mail(**tls))[RULES] or "")
+    assert "uacme" in packages(mail(**ACME))
+    assert "uacme" not in packages(mail(**FILES))
 
 
 def test_what_is_due_is_renewed_by_the_unit_of_the_timer() -> None:
