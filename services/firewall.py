@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from facts.firewall import DROP_IN, RULES, UNIT
 from facts.machine import MachineState
-from services import renewal
 from services.service import File
 from settings.models import Settings
 from wanted.rendering import render
@@ -47,7 +46,7 @@ def rules(settings: Settings, ssh_ports: tuple[int, ...]) -> str | None:
         mail=served(settings),
         open={name: [port for port, its in chosen if its == name] for name in ("tcp", "udp")},
         limit=CONNECTIONS,
-        challenge=renewal.answers(settings) == "http",
+        challenge=settings.mail_tls.answered_by == "http",
     )
 
 

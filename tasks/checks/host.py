@@ -39,8 +39,8 @@ def expected(settings: Settings) -> list[str]:
         "postsrsd": postsrsd.runs(settings),
         limits.NAME: limits.runs(settings),
         web.NAME: web.runs(settings),
-        renewal.TIMER: renewal.runs(settings),
-        renewal.PATH: renewal.follows(settings),
+        renewal.TIMER: renewal.enabled(settings),
+        renewal.PATH: settings.mail_tls.follows_files,
     }
     return [service.name for service in SERVICES if optional.get(service.name, True)]
 
