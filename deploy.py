@@ -39,11 +39,11 @@ prepare_machine(
     swap_size=settings.mail_swap_size,
     updates=settings.mail_updates != "off",
 )
-if settings.mail_tls.mode != "files":
+if settings.mail_tls.starts_self_signed:
     certificate.self_signed(
         name="TLS: a self-signed certificate",
         names=settings.names,
-        for_a_start=renewal.runs(settings),
+        for_a_start=renewal.enabled(settings),
     )
 signing_keys.make(
     name="DKIM: a signing key for each domain",
@@ -72,5 +72,5 @@ firewall.apply(
     files=wanted["mailhost-firewall"].files,
 )
 # Last: the authority's answer is not in the host's power, and comes through the firewall.
-if renewal.runs(settings):
+if renewal.enabled(settings):
     certificate.renew(name="TLS: the certificate, where another one is due")

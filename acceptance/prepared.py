@@ -13,7 +13,7 @@ import os
 from facts.machine import MachineState
 from services.all import ALL
 from services.configuration import wanted_packages
-from settings.inventory import parse
+from settings.parsing import parse
 from testbed import engine
 from testbed.images import PREPARED, RECIPE_LABEL, base_image, build, present, recipe
 from testbed.progress import only_one

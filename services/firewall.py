@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 from facts.firewall import DROP_IN, RULES, UNIT
 from facts.machine import MachineState
-from services import renewal
 from services.configuration import served_ports
 from services.service import File, Service, no_effect
 from settings.models import Settings
@@ -41,7 +40,7 @@ def rules(settings: Settings, ssh_ports: Sequence[int], served: Sequence[int]) -
         mail=served,
         open={name: [port for port, its in chosen if its == name] for name in ("tcp", "udp")},
         limit=CONNECTIONS,
-        challenge=renewal.answers(settings) == "http",
+        challenge=settings.mail_tls.answered_by == "http",
     )
 
 

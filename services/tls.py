@@ -6,12 +6,13 @@ from facts.machine import MachineState
 from layout import PEM
 from services.service import File, Place, Service, no_effect
 from settings.models import Settings
+from settings.tls import Files
 from wanted.certificates import combined_pem
 
 
 def enabled(settings: Settings) -> bool:
     """Whether the certificate comes from the control machine."""
-    return settings.mail_tls.mode == "files"
+    return isinstance(settings.mail_tls, Files)
 
 
 def _pem(settings: Settings, machine: MachineState) -> str | None:

@@ -21,7 +21,7 @@ keys = {
     for domain, selectors in found.items()
     if (key := selectors.get(settings.mail_dkim_selector)) and key["public_key"]
 }
-certificate = host.get_fact(Certificate) if dns.key_stays(settings) else None
+certificate = host.get_fact(Certificate) if settings.mail_tls.key_stays else None
 tls_key = certificate.key_sha256 if certificate else ""
 groups = dns.grouped(settings, keys, tls_key)
 wanted = dns.records(settings, keys, tls_key)

@@ -28,7 +28,7 @@ from limits.limits import (
 )
 
 from services import limits as operation
-from settings.inventory import parse
+from settings.parsing import parse
 from tests.inventory import data, settings
 
 NOW = 1_800_000_000 - 1_800_000_000 % 60

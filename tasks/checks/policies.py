@@ -241,7 +241,7 @@ def tls_reports(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list
 # ---- MTA-STS ------------------------------------------------------------------------------------
 def mta_sts(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
     """dns.mta_sts: the record has the id of the settings' policy; else others keep an older one."""
-    if not sts.runs(settings):
+    if not sts.enabled(settings):
         return []
     name, ours = f"_mta-sts.{domain}", sts.record(settings)
 

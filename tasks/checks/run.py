@@ -104,7 +104,7 @@ def _look_at_ports(
         address = settings.mail_ipv4 or settings.mail_ipv6
         found = [str(address)] if address else sorted(lookups.addresses(settings.mail_hostname))
         places = {port: (found[0] if found else settings.mail_hostname, port) for port in tls.PORTS}
-    chain = settings.mail_tls.mode != "self-signed"
+    chain = settings.mail_tls.trusted_by_others
     return {
         port: threads.submit(tls.look, port, *places[port], chain)
         for port in tls.PORTS

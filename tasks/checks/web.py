@@ -27,7 +27,7 @@ def checks(
     """
     found: list[Callable[[], list[Finding]]] = []
     for domain in settings.mail_domains:
-        if mta_sts.runs(settings):
+        if mta_sts.enabled(settings):
             found.append(partial(policy, settings, domain, published, lookups))
         if settings.mail_web:
             found.append(partial(documents_served, settings, domain, published, lookups))
@@ -56,7 +56,7 @@ def _ask(
             errors = [answer.error for answer in answers if answer.error]
             return None if errors else Fetched(error=f"{name} has no address")
         place = (addresses[0], 443)
-    trusted = not (settings.mail_web and settings.mail_tls.mode == "self-signed")
+    trusted = settings.mail_tls.trusted_by_others or not settings.mail_web
     return fetch(name, path, method, place, trusted)
 
 

@@ -109,16 +109,16 @@ def certificates(
     + asked: ports that have to show one: where the service runs and listens
     """
     disk, served = live.certificate, live.served
-    if settings.mail_tls.mode == "self-signed" and (
+    if not settings.mail_tls.trusted_by_others and (
         reason := renewal_reason(disk, settings.names, now)
     ):
         wanted = f"self-signed, for {', '.join(settings.names)}"
         yield Row(PEM, wanted, reason, _since(disk, now))
     if disk is None:
         return  # files are judged as files
-    if settings.mail_tls.mode != "self-signed" and disk.not_after < now:
+    if settings.mail_tls.trusted_by_others and disk.not_after < now:
         yield Row(PEM, "a valid certificate", _until(disk), disk.not_after)
-    if renewal.runs(settings) and (found := _unfit(settings, disk)):
+    if renewal.enabled(settings) and (found := _unfit(settings, disk)):
         yield Row(PEM, f"issued, for {', '.join(settings.names)}", found, disk.not_before)
     mute = [port for port in asked if port not in served]
     if mute:
