@@ -1,12 +1,12 @@
 #!/bin/sh
 # Second half of a transaction: make the services run what is on disk, ask them, and either confirm
-# or go back: activate.sh KEPT PROBES STAMPS UNITS WORD…
+# or go back: activate.sh KEPT PROBES STAMPS UNITS WORD...
 #
 # KEPT     folder with the files as they were, see operations/transaction.py
 # PROBES   lines for the program that asks the services
 # STAMPS   folder with the time of each service's last reload by us
 # UNITS    all units that have files of ours
-# WORD     "step=ACTION NAME UNIT", or "back=NAME UNIT ACTION PATH ACTION PATH …": a service's
+# WORD     "step=ACTION NAME UNIT", or "back=NAME UNIT ACTION PATH ACTION PATH ...": a service's
 #          files, and what it needs where one of them is put back
 #
 # Standard input is the program that asks the services, as base64 of a tar.gz.
