@@ -1,5 +1,5 @@
 """
-The services' configuration as one transaction: stage, check all, swap, then start, restart or
+The services' configuration as one transaction: stage, check all, replace, then start, restart or
 reload what does not run it yet, and ask every service; what fails is taken back.
 
 Each service's module builds a `Configuration` (pure: rendered files, the service's own checker, and
@@ -20,7 +20,8 @@ from facts.services import Services, ServiceState
 from facts.shell import script
 from layout import KEPT
 from operations.activation import activate, activation
-from operations.transaction import LOCK, swap
+from operations.scripts import shell
+from operations.transaction import replace
 from services.configuration import Configuration, WantedFile, watched
 
 
@@ -78,7 +79,7 @@ def apply(configurations: Sequence[Configuration]) -> Generator[StringCommand, N
     changed = [file for file in files if not file.is_in_place(current.get(file.path))]
     leftovers = sorted(current.keys() - {file.path for file in files})
     if leftovers:
-        yield script(f'set -eu{LOCK}rm -rf "$@"', *leftovers)
+        yield script(shell("transaction/remove.sh"), *leftovers)
     if changed:
         for file in changed:
             logger.debug("%s %s differs", host.print_prefix, file.path)
@@ -90,7 +91,7 @@ def apply(configurations: Sequence[Configuration]) -> Generator[StringCommand, N
             if any(file.checked for file in each.files if file in changed)
         ]
         entries = [file.entry for file in files if file.content is not None]
-        yield swap(checks, entries, [file.path for file in changed])
+        yield replace(checks, entries, [file.path for file in changed])
 
     services = watched(each.service for each in configurations)
     enabled = {each.name for each in configurations if each.enabled}
