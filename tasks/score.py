@@ -8,9 +8,9 @@ from pyinfra.api import DeployError
 from pyinfra.api.output import echo
 
 from preflight import checked_settings
+from tasks.scoring.exchange import exchange
 from tasks.scoring.judge import judge
 from tasks.scoring.part import ScoreError, report
-from tasks.scoring.probe import exchange
 
 settings = checked_settings()
 published = {int(port): at for port, at in host.data.get("published_ports", {}).items()}

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.checks import blocklists
 from tasks.checks.finding import Severity, Status
-from tasks.checks.lookups import Answer, Lookups
+from tasks.lookups import Answer, Lookups
 from tests.dns_server import serving
 from tests.inventory import settings
 

@@ -9,7 +9,7 @@ import pytest
 from settings.models import Settings
 from tasks.checks import dns, policies
 from tasks.checks.finding import Finding, Severity, Status
-from tasks.checks.lookups import Answer, Lookups, Server, View, Zone, content
+from tasks.lookups import Answer, Lookups, Server, View, Zone, content
 from tests.inventory import settings
 from wanted.dns import Record, records
 
@@ -35,19 +35,19 @@ class Told(Lookups):
         super().__init__([], 0)
         self.table = table
 
-    def ask(self, name: str, type: str) -> Answer:
+    def ask(self, name: str, kind: str) -> Answer:
         alias = self.table.get((name, "CNAME"), ())
         if alias and alias[0] != "?":
             target = alias[0].rstrip(".")
-            return Answer(self.ask(target, type).records, target)
-        contents = self.table.get((name, type), alias)
+            return Answer(self.ask(target, kind).records, target)
+        contents = self.table.get((name, kind), alias)
         if list(contents) == ["?"]:
             return Answer(error="the name server 192.0.2.53 does not answer")
-        return Answer(tuple(sorted(content(type, each) for each in contents)))
+        return Answer(tuple(sorted(content(kind, each) for each in contents)))
 
-    def everywhere(self, name: str, type: str) -> View:
-        answer = self.ask(name, type)
-        return View(name, type, Zone("example.org", (HERE,)), {HERE: answer}, answer)
+    def everywhere(self, name: str, kind: str) -> View:
+        answer = self.ask(name, kind)
+        return View(name, kind, Zone("example.org", (HERE,)), {HERE: answer}, answer)
 
 
 def healthy(mail: Settings = MAIL) -> Table:

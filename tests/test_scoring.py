@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from tasks.checks.finding import Status
-from tasks.scoring import message, names, sender_policy, spamassassin, submission
+from tasks.scoring import message, names, spamassassin, spf, submission
 from tasks.scoring.message import Received
 from tasks.scoring.part import points, report
 from tests.inventory import settings
@@ -129,7 +129,7 @@ def test_the_report_says_where_the_points_went() -> None:
     parts = [
         names.pointer(captured(), SENDING, zone(ptr=[])),
         names.greeting(captured(), SENDING, zone()),
-        sender_policy.part(captured(), {ADDRESS: "pass"}),
+        spf.part(captured(), {ADDRESS: "pass"}),
     ]
     assert points(parts) == 8.5
     lines = report(HOST, parts).splitlines()
@@ -140,7 +140,7 @@ def test_the_report_says_where_the_points_went() -> None:
 
 
 def test_what_was_not_looked_at_is_said_beside_the_points() -> None:
-    parts = [sender_policy.part(captured(), {}), names.greeting(captured(), SENDING, zone())]
+    parts = [spf.part(captured(), {}), names.greeting(captured(), SENDING, zone())]
     assert report(HOST, parts).startswith(f"{HOST}: at most 10/10 (not looked at: SPF)\n")
 
 

@@ -9,8 +9,8 @@ from facts.tls import key_digest
 from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import RIGHT, Verdict, combined, plain, unsure, verdict, wrong
-from tasks.checks.lookups import Answer, Lookups
 from tasks.checks.tls import Served
+from tasks.lookups import Answer, Lookups
 from wanted.dns import DANE_PORTS
 
 

@@ -9,7 +9,7 @@ from settings.models import Settings
 from tasks.checks import policies
 from tasks.checks.finding import Finding, Severity, Status
 from tasks.checks.judging import RIGHT, Verdict, combined, finding, right, unsure, verdict, wrong
-from tasks.checks.lookups import Answer, Lookups, content
+from tasks.lookups import Answer, Lookups, content
 from wanted.dns import Record, records
 
 Check = Callable[[], list[Finding]]
@@ -35,7 +35,7 @@ def checks(settings: Settings, lookups: Lookups) -> list[Check]:
             partial(policies.spf, settings, domain, lookups),
             partial(policies.dmarc, settings, domain, lookups),
             partial(policies.tls_reports, domain, wanted, lookups),
-            partial(policies.mta_sts, settings, domain, lookups),
+            partial(policies.mta_sts_record, settings, domain, lookups),
             partial(services, domain, wanted, lookups),
         ]
     found += [

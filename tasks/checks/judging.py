@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.checks.finding import Finding, Severity, Status
-from tasks.checks.lookups import Answer, View
+from tasks.lookups import Answer, View
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from settings.models import Settings
-from tasks.checks import spf as spf_records
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import RIGHT, Verdict, finding, right, unsure, verdict, wrong
-from tasks.checks.lookups import Answer, Lookups
-from tasks.checks.spf import Evaluation
-from wanted import dns
-from wanted import mta_sts as sts
+from tasks.lookups import Answer, Lookups
+from tasks.spf.evaluation import LIMIT, Evaluation, evaluate
+from tasks.spf.record import ends_with, spf_records, terms
+from wanted import dns, mta_sts
 from wanted.dns import Record
 
 
@@ -42,7 +41,7 @@ def _evaluations(
         "192.0.2.1"
     ]
     names = _OurNames(settings, lookups)
-    return [spf_records.evaluate(record, domain, address, names) for address in addresses]
+    return [evaluate(record, domain, address, names) for address in addresses]
 
 
 # ---- SPF --------------------------------------------------------------------------------------
@@ -60,8 +59,8 @@ def spf(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
         if record is None:
             return unsure("there is not exactly one SPF record (dns.spf)")
         evaluation = evaluated(record)[0]
-        seen = f"{evaluation.lookups} of {spf_records.LIMIT} look-ups"
-        if evaluation.lookups > spf_records.LIMIT:
+        seen = f"{evaluation.lookups} of {LIMIT} look-ups"
+        if evaluation.lookups > LIMIT:
             remedy = "name addresses (ip4:, ip6:) in place of includes: receivers stop at 10"
             return wrong(remedy, seen=seen)
         return unsure(evaluation.unanswered[0]) if evaluation.unanswered else right(seen)
@@ -70,17 +69,17 @@ def spf(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
         record = _only_record(answer)
         if record is None:
             return unsure("there is not exactly one SPF record (dns.spf)")
-        end = spf_records.ends_with(record)
+        end = ends_with(record)
         if end == "+":
             return wrong(f"end it with {settings.mail_spf_all}: +all lets the whole world send")
-        redirected = any(term.name == "redirect" for term in spf_records.terms(record))
+        redirected = any(term.name == "redirect" for term in terms(record))
         if end in ("~", "-") or f"{end}all" == settings.mail_spf_all or (not end and redirected):
             return right(f"{end}all" if end else "ends elsewhere (redirect)")
         return wrong(f"end it with {settings.mail_spf_all}", Severity.RECOMMENDED)
 
     checks = (
         ("dns.spf", wanted, passes),
-        ("dns.spf_lookups", f"at most {spf_records.LIMIT} look-ups", few_lookups),
+        ("dns.spf_lookups", f"at most {LIMIT} look-ups", few_lookups),
         ("dns.spf_all", settings.mail_spf_all, does_not_let_all_in),
     )
     return [
@@ -90,7 +89,7 @@ def spf(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
 
 
 def _only_record(answer: Answer) -> str | None:
-    found = spf_records.records(answer.records)
+    found = spf_records(answer.records)
     return found[0] if len(found) == 1 else None
 
 
@@ -98,7 +97,7 @@ def _judge_spf(
     settings: Settings, name: str, answer: Answer, wanted: str, evaluated: partial[list[Evaluation]]
 ) -> Verdict:
     """Judge the SPF record of a name that the host sends as."""
-    found = spf_records.records(answer.records)
+    found = spf_records(answer.records)
     seen = ", ".join(found) or "no SPF record"
     if len(found) != 1:
         merge = f"keep one: {len(found)} SPF records count as none (RFC 7208, 4.5)"
@@ -106,7 +105,7 @@ def _judge_spf(
     if found[0] == wanted:
         return right(seen)
     for evaluation in evaluated(found[0]):
-        if evaluation.errors and evaluation.lookups <= spf_records.LIMIT:
+        if evaluation.errors and evaluation.lookups <= LIMIT:
             return wrong(f"mend it: {evaluation.errors[0]}", seen=seen)
         if evaluation.result != "pass" and (settings.mail_ipv4 or settings.mail_ipv6):
             if evaluation.unanswered:
@@ -128,7 +127,7 @@ def helo_spf(settings: Settings, record: Record, lookups: Lookups) -> list[Findi
         evaluated = partial(_evaluations, settings, domain=name, lookups=lookups)
         said = _judge_spf(settings, name, answer, wanted, evaluated)
         # Without one nothing is refused; by one that fails, mail is.
-        missing = not spf_records.records(answer.records)
+        missing = not spf_records(answer.records)
         return (
             Verdict(said.status, said.remedy, Severity.RECOMMENDED, said.seen) if missing else said
         )
@@ -239,11 +238,11 @@ def tls_reports(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list
 
 
 # ---- MTA-STS ------------------------------------------------------------------------------------
-def mta_sts(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
+def mta_sts_record(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
     """dns.mta_sts: the record has the id of the settings' policy; else others keep an older one."""
-    if not sts.runs(settings):
+    if not mta_sts.runs(settings):
         return []
-    name, ours = f"_mta-sts.{domain}", sts.record(settings)
+    name, ours = f"_mta-sts.{domain}", mta_sts.record(settings)
 
     def judge(answer: Answer) -> Verdict:
         found = [text for text in answer.records if text.lower().startswith("v=stsv1")]

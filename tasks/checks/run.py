@@ -17,8 +17,8 @@ from settings.models import Settings
 from tasks.checks import blocklists, dane, dns, network, servers, tls, web
 from tasks.checks import host as machine
 from tasks.checks.finding import Finding, Status
-from tasks.checks.lookups import Lookups, system_resolvers
 from tasks.checks.report import Report
+from tasks.lookups import Lookups, resolvers
 
 #: After these nobody is asked in DNS any more.
 DNS_SECONDS = 10.0
@@ -35,10 +35,7 @@ def report(settings: Settings) -> Report:
     services = host.get_fact(Services)
     if "postfix" not in services:
         raise DeployError("is no mail host yet: run deploy.py (`make deploy`) first")
-    resolvers = (
-        [str(settings.mail_check_resolver)] if settings.mail_check_resolver else system_resolvers()
-    )
-    lookups = Lookups(resolvers, DNS_SECONDS)
+    lookups = Lookups(resolvers(settings), DNS_SECONDS)
     with ThreadPoolExecutor(THREADS) as threads:
         # The world is asked while the host's facts are read.
         asked = [threads.submit(check) for check in dns.checks(settings, lookups)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, shown, unknown
-from tasks.checks.lookups import Lookups, View, Zone
+from tasks.lookups import Lookups, View, Zone
 
 
 def findings(settings: Settings, lookups: Lookups) -> list[Finding]:

@@ -13,7 +13,7 @@ from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.https import Fetched, fetch
 from tasks.checks.judging import plain, unknown
-from tasks.checks.lookups import Lookups
+from tasks.lookups import Lookups
 from wanted import clients, mta_sts
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tasks.scoring.lookup import Lookup
+from tasks.lookups import Lookups
+from tasks.scoring.answers import records
 from tasks.scoring.message import Received
 from tasks.scoring.part import Aspect, Part
 
@@ -14,10 +15,11 @@ ASPECT = Aspect("score.dmarc", "DMARC", "a policy, met by SPF or DKIM of the sam
 Policy = tuple[str, dict[str, str]]
 
 
-def policies(domain: str, lookup: Lookup) -> list[Policy]:
+def policies(domain: str, lookups: Lookups) -> list[Policy]:
     """Return the nearest DMARC records, of the domain or one above it, and where they are."""
     for name in _upwards(domain):
-        found = [text for text in lookup.texts(f"_dmarc.{name}") if text.startswith("v=DMARC1")]
+        texts = records(lookups, f"_dmarc.{name}", "TXT")
+        found = [text for text in texts if text.startswith("v=DMARC1")]
         if found:
             return [(name, _tags(text)) for text in found]
     return []

@@ -1,12 +1,14 @@
 """
 Asking DNS: the resolver, and directly each authoritative server of a zone.
 
-Bounded: a server is asked twice for two seconds, one that has never answered isn't asked again, and
-after the deadline nobody is. Safe to use from many threads; what was asked once is remembered.
+Time is bounded: a server gets two tries of two seconds, a server that has never answered is not
+asked again, and nobody is asked after the deadline. Safe to use from many threads; each question is
+asked once and its answer remembered.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,8 +27,11 @@ import dns.rdata
 import dns.rdatatype
 import dns.resolver
 
+from settings.models import Settings
+
 TRIES = 2
 SECONDS = 2.0
+_SILENCE = "does not answer"
 T = TypeVar("T")
 
 
@@ -37,12 +42,17 @@ class Answer:
 
     + records: their contents as `content` has them, sorted; none where there is no such record
     + alias: the name that a CNAME leads to, "" where there is none
-    + error: why there is no answer; "" where the server answered, be it "no such name"
+    + error: why there is no answer; "" where the server answered, even if with "no such name"
     """
 
     records: tuple[str, ...] = ()
     alias: str = ""
     error: str = ""
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is no answer because none came in time."""
+        return self.error.endswith(_SILENCE)
 
 
 @dataclass(frozen=True)
@@ -102,9 +112,9 @@ class View:
         return f"{self.name} {self.type}"
 
 
-def content(type: str, text: str) -> str:
-    """Return a record's content in one form: a TXT record's text whole, others in lower case."""
-    return text if type == "TXT" else dns.rdata.from_text("IN", type, text).to_text().lower()
+def content(kind: str, text: str) -> str:
+    """Return a record's content in one form: the whole text of TXT, all others in lower case."""
+    return text if kind == "TXT" else dns.rdata.from_text("IN", kind, text).to_text().lower()
 
 
 def _content(rdata: dns.rdata.Rdata) -> str:
@@ -114,8 +124,10 @@ def _content(rdata: dns.rdata.Rdata) -> str:
     return b"".join(strings).decode("utf-8", "backslashreplace")
 
 
-def system_resolvers() -> list[str]:
-    """Return the addresses of this machine's resolvers."""
+def resolvers(settings: Settings) -> list[str]:
+    """Return the addresses of the resolvers to ask: the inventory's, or this machine's own."""
+    if settings.mail_check_resolver:
+        return [str(settings.mail_check_resolver)]
     try:
         return [str(server) for server in dns.resolver.Resolver().nameservers]
     except dns.exception.DNSException:
@@ -124,15 +136,25 @@ def system_resolvers() -> list[str]:
 
 class Lookups:
     """
-    + resolvers: their addresses; the next is asked where one doesn't answer
-    + seconds: after these nobody is asked any more
+    Questions to resolvers and to authoritative servers.
+
+    + resolvers: their addresses; where one does not answer, the next is asked
+    + seconds: nobody is asked when they are over
     + port: of all servers
+    + question_seconds: all resolvers together get so long for one question
     """
 
-    def __init__(self, resolvers: Sequence[str], seconds: float, port: int = 53) -> None:
+    def __init__(
+        self,
+        resolvers: Sequence[str],
+        seconds: float = math.inf,
+        port: int = 53,
+        question_seconds: float = math.inf,
+    ) -> None:
         self.resolvers = tuple(resolvers)
         self.views: dict[tuple[str, str], View] = {}
         self._deadline = time.monotonic() + seconds
+        self._question_seconds = question_seconds
         self._port = port
         self._answered: set[str] = set()
         self._silent: set[str] = set()
@@ -140,18 +162,18 @@ class Lookups:
         self._locks: dict[object, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def ask(self, name: str, type: str) -> Answer:
+    def ask(self, name: str, kind: str) -> Answer:
         """Return what the resolver says."""
-        return self._once(("resolver", name, type), lambda: self._ask_resolvers(name, type))
+        return self._once(("resolver", name, kind), lambda: self._ask_resolvers(name, kind))
 
     def addresses(self, name: str) -> set[str]:
-        """Return the IPv4 and IPv6 addresses of a name, as the resolver says."""
+        """Return the IPv4 and IPv6 addresses that the resolver has of a name."""
         return {*self.ask(name, "A").records, *self.ask(name, "AAAA").records}
 
-    def everywhere(self, name: str, type: str) -> View:
+    def everywhere(self, name: str, kind: str) -> View:
         """Return what each authoritative server of the name's zone says, and the resolver."""
-        view = self._once(("view", name, type), lambda: self._view(name, type))
-        self.views[name, type] = view
+        view = self._once(("view", name, kind), lambda: self._view(name, kind))
+        self.views[name, kind] = view
         return view
 
     def zone(self, name: str) -> Zone:
@@ -177,24 +199,36 @@ class Lookups:
                 self._memory[key] = work()
             return self._memory[key]  # type: ignore[return-value]
 
-    def _ask_resolvers(self, name: str, type: str) -> Answer:
+    def _ask_resolvers(self, name: str, kind: str) -> Answer:
         answer = Answer(error="this machine has no resolver")
-        for address in self.resolvers:
-            answer, _ = self._query(address, name, type, recursive=True)
+        began = time.monotonic()
+        end = min(self._deadline, began + self._question_seconds)
+        for turn, address in enumerate(self.resolvers, start=1):
+            # Each has its share of the time, so that a silent one leaves some for the next.
+            deadline = began + (end - began) * turn / len(self.resolvers)
+            answer, _ = self._query(address, name, kind, True, deadline)
             if not answer.error:
                 break
         return answer
 
     def _query(
-        self, address: str, name: str, type: str, recursive: bool = False
+        self,
+        address: str,
+        name: str,
+        kind: str,
+        recursive: bool = False,
+        deadline: float = math.inf,
     ) -> tuple[Answer, bool]:
         """Return a server's answer, and whether it has authority for it."""
-        query = dns.message.make_query(name, type, use_edns=0, payload=1232)
+        try:
+            query = dns.message.make_query(name, kind, use_edns=0, payload=1232)
+        except dns.exception.DNSException:
+            return Answer(), False  # what is no name, in an SPF record for example, has no records
         if not recursive:
             query.flags &= ~dns.flags.RD
-        problem = "does not answer"
+        problem = _SILENCE
         for _ in range(TRIES):
-            left = self._deadline - time.monotonic()
+            left = min(self._deadline, deadline) - time.monotonic()
             with self._lock:
                 if address in self._silent or left <= 0:
                     break
@@ -209,7 +243,7 @@ class Lookups:
                 break
             with self._lock:
                 self._answered.add(address)
-            return _answer(reply, name, type, address), bool(reply.flags & dns.flags.AA)
+            return _answer(reply, name, kind, address), bool(reply.flags & dns.flags.AA)
         with self._lock:
             if address not in self._answered:
                 self._silent.add(address)
@@ -217,16 +251,16 @@ class Lookups:
         return Answer(error=f"the {who} {address} {problem}"), False
 
     # ---- the authoritative servers --------------------------------------------------------------
-    def _view(self, name: str, type: str) -> View:
+    def _view(self, name: str, kind: str) -> View:
         zone = self.zone(name)
         at = {}
         for server in zone.servers:
-            answer, _ = self._query(server.address, name, type)
+            answer, _ = self._query(server.address, name, kind)
             if answer.alias and not answer.records and not answer.error:
-                # The alias leads out of the zone, whose server knows no more.
-                answer = Answer(self.ask(answer.alias, type).records, answer.alias)
+                # The alias leads out of the zone, and this server knows nothing beyond it.
+                answer = Answer(self.ask(answer.alias, kind).records, answer.alias)
             at[server] = answer
-        return View(name, type, zone, at, self.ask(name, type))
+        return View(name, kind, zone, at, self.ask(name, kind))
 
     def _zone(self, name: str, servers: Sequence[str]) -> Zone:
         problems, found = [], []
@@ -236,14 +270,14 @@ class Lookups:
             if not addresses:
                 problems.append(f"{server} has no address")
         with ThreadPoolExecutor(max(1, len(found))) as threads:
-            said = list(threads.map(lambda server: self._probe(server, name), found))
+            said = list(threads.map(lambda server: self._fault(server, name), found))
         pairs = list(zip(found, said, strict=True))
         problems += [f"{server} {problem}" for server, problem in pairs if problem]
         return Zone(
             name, tuple(server for server, problem in pairs if problem == ""), tuple(problems)
         )
 
-    def _probe(self, server: Server, zone: str) -> str | None:
+    def _fault(self, server: Server, zone: str) -> str | None:
         """Return what is wrong with a server of a zone, None where this machine can't know."""
         answer, authoritative = self._query(server.address, zone, "SOA")
         if "can't be asked" in answer.error and ":" in server.address:
@@ -253,16 +287,16 @@ class Lookups:
         return "" if authoritative and answer.records else "does not know the zone"
 
 
-def _answer(reply: dns.message.Message, name: str, type: str, address: str) -> Answer:
+def _answer(reply: dns.message.Message, name: str, kind: str, address: str) -> Answer:
     if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         said = dns.rcode.to_text(reply.rcode())
-        return Answer(error=f"the server {address} answers {said} for {name} {type}")
+        return Answer(error=f"the server {address} answers {said} for {name} {kind}")
     try:
         if not isinstance(reply, dns.message.QueryMessage):
             raise dns.message.NotQueryResponse
         chain = reply.resolve_chaining()
     except dns.exception.DNSException as error:
-        return Answer(error=f"the server {address} answers nonsense for {name} {type}: {error}")
+        return Answer(error=f"the server {address} answers nonsense for {name} {kind}: {error}")
     alias = "" if not chain.cnames else chain.canonical_name.to_text(omit_final_dot=True).lower()
     records = () if chain.answer is None else tuple(sorted(_content(one) for one in chain.answer))
     return Answer(records, alias)
