@@ -11,7 +11,7 @@ from wanted.rendering import render
 
 USERS = "/etc/dovecot/users"
 #: The login of `make score` (tasks/score.py), which writes it and takes it away again.
-PROBE_USERS = "/etc/dovecot/probe-users"
+SCORE_USERS = "/etc/dovecot/probe-users"
 #: Debian release -> the Dovecot whose configuration language it speaks (2.4 reads no 2.3 file).
 SERIES = {"12": "2.3", "13": "2.4"}
 
@@ -28,8 +28,8 @@ def configuration(release: str, settings: Settings, vmail: tuple[int, int]) -> C
         primary_domain=settings.primary_domain,
         pem=PEM,
         mail_folder=MAIL_FOLDER,
-        probe_users=PROBE_USERS,
-        probe=addresses.probe(settings),
+        score_users=SCORE_USERS,
+        score_sender=addresses.score_sender(settings),
         uid=vmail[0],
     )
     passwd_file = "".join(
@@ -42,7 +42,7 @@ def configuration(release: str, settings: Settings, vmail: tuple[int, int]) -> C
             File("/etc/dovecot/dovecot.conf", main),
             File(USERS, passwd_file, group="dovecot", mode="640", secret=True),
             # Empty: should a run of `make score` be cut off, the next deploy empties it as well.
-            File(PROBE_USERS, "", group="dovecot", mode="640", secret=True),
+            File(SCORE_USERS, "", group="dovecot", mode="640", secret=True),
             drop_in("dovecot"),
         ],
         check=_CHECK,

@@ -14,16 +14,17 @@ from tasks.checks.finding import Finding, Severity
 from tasks.checks.https import Fetched, fetch
 from tasks.checks.judging import plain, unknown
 from tasks.lookups import Lookups
+from tasks.reach import Place, places
 from wanted import clients, mta_sts
 
 
 def checks(
-    settings: Settings, published: Mapping[int, tuple[str, int]], lookups: Lookups
+    settings: Settings, published: Mapping[int, Place], lookups: Lookups
 ) -> list[Callable[[], list[Finding]]]:
     """
     Return every check; each may run in its own thread.
 
-    + published: port -> address and port where it is reached instead of at its name's address
+    + published: port -> where it is reached instead of at its name's address
     """
     found: list[Callable[[], list[Finding]]] = []
     for domain in settings.mail_domains:
@@ -38,30 +39,25 @@ def _ask(
     settings: Settings,
     url: str,
     method: str,
-    published: Mapping[int, tuple[str, int]],
+    published: Mapping[int, Place],
     lookups: Lookups,
 ) -> Fetched | None:
     """Return what came of it; None where this machine can't ask."""
     name, _, path = url.partition("/")
-    place = published.get(443)
-    if published and place is None:
-        return None
     ours = settings.mail_ipv4 or settings.mail_ipv6
-    if place is None and settings.mail_web and ours:  # whether names lead there, dns.web_names says
-        place = (str(ours), 443)
-    if place is None:
+    hosts = [str(ours)] if settings.mail_web and ours else []  # dns.web_names judges the name
+    if not hosts and not published:
         answers = [lookups.ask(name, kind) for kind in ("A", "AAAA")]
-        addresses = [address for answer in answers for address in answer.records]
-        if not addresses:
-            errors = [answer.error for answer in answers if answer.error]
-            return None if errors else Fetched(error=f"{name} has no address")
-        place = (addresses[0], 443)
+        hosts = [address for answer in answers for address in answer.records]
+        if not hosts and not any(answer.error for answer in answers):
+            return Fetched(error=f"{name} has no address")
+    found = places(443, published, hosts)
     trusted = not (settings.mail_web and settings.mail_tls.mode == "self-signed")
-    return fetch(name, path, method, place, trusted)
+    return fetch(name, path, method, found[0], trusted) if found else None
 
 
 def policy(
-    settings: Settings, domain: str, published: Mapping[int, tuple[str, int]], lookups: Lookups
+    settings: Settings, domain: str, published: Mapping[int, Place], lookups: Lookups
 ) -> list[Finding]:
     """web.mta_sts: the policy that others fetch is the one of the settings (RFC 8461, 3.3)."""
     url = f"mta-sts.{domain}/{mta_sts.PATH}"
@@ -116,7 +112,7 @@ def _fields(text: str) -> dict[str, list[str]]:
 
 
 def documents_served(
-    settings: Settings, domain: str, published: Mapping[int, tuple[str, int]], lookups: Lookups
+    settings: Settings, domain: str, published: Mapping[int, Place], lookups: Lookups
 ) -> list[Finding]:
     """web.autoconfig, web.autodiscover: mail programs get the host's name and ports."""
     found = []

@@ -22,7 +22,7 @@ from tasks.drifts import files, machine, network, units
 from tasks.drifts.files import Place
 from tasks.drifts.row import Row
 
-PASSWD_FILES = (dovecot.USERS, dovecot.PROBE_USERS)
+PASSWD_FILES = (dovecot.USERS, dovecot.SCORE_USERS)
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,15 @@ from pyinfra import host
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 
 from facts.shell import script
-from services.dovecot import PROBE_USERS
-from services.postfix import PROBE_DOMAIN, SINK_PORT
+from services.dovecot import SCORE_USERS
+from services.postfix import SCORE_DOMAIN, SINK_PORT
 from settings.models import Settings
 from tasks.password import HashError, sha512_crypt
+from tasks.reach import Place
 from tasks.scoring import submission
 from tasks.scoring.message import Received, compose, end_mark, parse_dump
 from tasks.scoring.part import ScoreError
-from wanted.addresses import probe
+from wanted.addresses import score_sender
 
 _UNIT = "mailhost-sink"
 
@@ -68,23 +69,23 @@ base64 "$found"
 """
 
 
-def exchange(settings: Settings, published: Mapping[int, int]) -> Received:
+def exchange(settings: Settings, published: Mapping[int, Place]) -> Received:
     """Submit one message, and return it as it left the host; ScoreError says why that failed."""
-    sender, token = probe(settings), secrets.token_hex(16)
-    message = compose(sender, f"robin@{PROBE_DOMAIN}", token)
+    sender, token = score_sender(settings), secrets.token_hex(16)
+    message = compose(sender, f"robin@{SCORE_DOMAIN}", token)
     password = secrets.token_urlsafe(24)
     try:
         login = f"{sender}:{{CRYPT}}{sha512_crypt(password)}::::::\n"
     except HashError as error:
         raise ScoreError(str(error)) from None
     with submission.connect(settings, published) as client:
-        _on_host(_OPEN, PROBE_USERS, str(SINK_PORT), stdin=login)
+        _on_host(_OPEN, SCORE_USERS, str(SINK_PORT), stdin=login)
         try:
             submission.send(client, sender, password, message)
         except BaseException:
-            _on_host(_CLOSE, PROBE_USERS)
+            _on_host(_CLOSE, SCORE_USERS)
             raise
-    dump = _on_host(_COLLECT, PROBE_USERS, end_mark(token))
+    dump = _on_host(_COLLECT, SCORE_USERS, end_mark(token))
     try:
         return parse_dump(base64.b64decode("".join(dump)))
     except ValueError as error:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 
 from settings.models import Settings
 from tasks.lookups import Lookups
+from tasks.reach import Place
 from tasks.scoring import alignment, message, names, signature, spamassassin, spf, submission
 from tasks.scoring.answers import LookupFailed, addresses, pointers, score_lookups
 from tasks.scoring.message import Address, Received
 from tasks.scoring.part import Aspect, Part
 
 
-def judge(settings: Settings, received: Received, published: Mapping[int, int]) -> list[Part]:
+def judge(settings: Settings, received: Received, published: Mapping[int, Place]) -> list[Part]:
     """Return every part of the score; what DNS does not answer is unknown, not wrong."""
     lookups = score_lookups(settings)
     sending, now = sending_addresses(settings), datetime.now(UTC)

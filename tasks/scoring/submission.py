@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from email.message import EmailMessage
 
 from settings.models import Settings
+from tasks.reach import Place, places
 from tasks.scoring.part import Aspect, Part, ScoreError
 
 #: Seconds for a connection to one address.
@@ -17,19 +18,10 @@ LOST = 0.5
 EHLO = "localhost"
 TLS = Aspect("score.tls", "TLS", "STARTTLS on port 25, with a certificate")
 
-Place = tuple[str, int]
 
-
-def places(settings: Settings, published: Mapping[int, int], port: int) -> list[Place]:
-    """
-    Return where to try a port of the host.
-
-    + published: port -> port on 127.0.0.1, where the host is a container on this machine
-    """
-    if published:
-        return [("127.0.0.1", published[port])] if port in published else []
-    names = [*filter(None, (settings.mail_ipv4, settings.mail_ipv6)), settings.mail_hostname]
-    return [(str(name), port) for name in names]
+def _places(settings: Settings, published: Mapping[int, Place], port: int) -> list[Place]:
+    hosts = (settings.mail_ipv4, settings.mail_ipv6, settings.mail_hostname)
+    return places(port, published, hosts)
 
 
 def _lenient() -> ssl.SSLContext:
@@ -40,11 +32,11 @@ def _lenient() -> ssl.SSLContext:
     return context
 
 
-def connect(settings: Settings, published: Mapping[int, int]) -> smtplib.SMTP:
+def connect(settings: Settings, published: Mapping[int, Place]) -> smtplib.SMTP:
     """Return a session with the submission service, in TLS: 465, or else 587."""
     tried = []
     for port in (465, 587):
-        for place in places(settings, published, port):
+        for place in _places(settings, published, port):
             try:
                 return _session(place, port)
             except (OSError, smtplib.SMTPException) as error:
@@ -91,10 +83,10 @@ def send(client: smtplib.SMTP, login: str, password: str, message: EmailMessage)
         raise ScoreError(f"the host does not take the message: {_reason(error)}") from None
 
 
-def tls(settings: Settings, published: Mapping[int, int]) -> Part:
+def tls(settings: Settings, published: Mapping[int, Place]) -> Part:
     """Connect to port 25 and judge its TLS."""
     tried = []
-    for place in places(settings, published, 25):
+    for place in _places(settings, published, 25):
         try:
             client = smtplib.SMTP(*place, local_hostname=EHLO, timeout=TIMEOUT)
         except (OSError, smtplib.SMTPException) as error:
