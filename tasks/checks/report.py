@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from tasks.checks.finding import Finding, Severity, Status
+from tasks.text import cell, heading, json_heading, printable
+from wanted.rendering import render
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).resolve().parents[2] / "templates"),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    autoescape=True,  # what was seen comes from DNS and from other hosts
-)
 _COLOURS = {Status.OK: 32, Status.UNKNOWN: 33, Status.FAILED: 31}
 _BY_SEVERITY = list(Severity)
-#: What is well is one line each; a DKIM key is much longer.
+#: A check that is ok gets one line, which a DKIM key would not fit into.
 WIDTH = 100
 
 
@@ -72,8 +64,7 @@ class Report:
 def as_json(report: Report) -> dict[str, Any]:
     """Return the report as what JSON can hold."""
     return {
-        "host": report.host,
-        "time": report.time.isoformat(timespec="seconds"),
+        **json_heading(report.host, report.time),
         "summary": report.summary(),
         "findings": [asdict(finding) for finding in report.findings],
     }
@@ -81,13 +72,13 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def as_html(report: Report) -> str:
     """Return the report as one self-contained page."""
-    template = _TEMPLATES.get_template("check/report.html.j2")
-    return template.render(report=report, Status=Status, unknown=_by_reason(report))
+    unknown = _by_reason(report)
+    return render("check/report.html.j2", report=report, Status=Status, unknown=unknown)
 
 
 def as_table(report: Report, colour: bool) -> str:
     """Return the report for a terminal: what needs a hand comes last, where the eye is."""
-    lines = [f"{report.host}, {report.time:%Y-%m-%d %H:%M} UTC", ""]
+    lines = [heading(report.host, report.time), ""]
     for finding in report.of(Status.OK):
         lines.append(_line(Status.OK, finding.id, f"{finding.subject}: {finding.seen}", colour))
     for reason, ids in _by_reason(report):
@@ -96,9 +87,9 @@ def as_table(report: Report, colour: bool) -> str:
         what = f"{finding.subject} ({finding.severity})"
         lines += [
             _line(Status.FAILED, finding.id, what, colour),
-            f"{'':10}seen    {finding.seen}",
-            f"{'':10}wanted  {finding.wanted}",
-            f"{'':10}remedy  {finding.remedy}",
+            f"{'':10}seen    {printable(finding.seen)}",
+            f"{'':10}wanted  {printable(finding.wanted)}",
+            f"{'':10}remedy  {printable(finding.remedy)}",
         ]
     return "\n".join([*lines, "", report.headline()])
 
@@ -108,9 +99,7 @@ def _line(status: Status, id: str, text: str, colour: bool) -> str:
     if colour:
         word = f"\033[{_COLOURS[status]}m{word}\033[0m"
     what = f"{id:<20}  {text}" if id else text
-    if status == Status.OK and len(what) > WIDTH:
-        what = f"{what[: WIDTH - 1]}…"
-    return f"{word}  {what}"
+    return f"{word}  {cell(what, WIDTH) if status == Status.OK else printable(what)}"
 
 
 def _by_reason(report: Report) -> list[tuple[str, str]]:
