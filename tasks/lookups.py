@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeVar
 
 import dns.exception
@@ -33,6 +34,7 @@ TRIES = 2
 SECONDS = 2.0
 _SILENCE = "does not answer"
 T = TypeVar("T")
+Address = IPv4Address | IPv6Address
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from tasks.lookups import Answer, Lookups, content
+from tasks.lookups import Address, Answer, Lookups, content
 from tasks.scoring import message
-from tasks.scoring.message import Address, Received
+from tasks.scoring.message import Received
 
 FIXTURES = Path(__file__).parent / "fixtures/scoring"
 HOST = "mail.example.test"

@@ -7,10 +7,10 @@ from ipaddress import ip_address
 import pytest
 
 from tasks.checks.finding import Status
-from tasks.lookups import Lookups
+from tasks.lookups import Address, Lookups
 from tasks.scoring import alignment, judge, names, signature, spf
 from tasks.scoring.answers import LookupFailed, records
-from tasks.scoring.message import Address, Received
+from tasks.scoring.message import Received
 from tasks.scoring.part import Part
 from tests.inventory import settings
 from tests.scoring import ADDRESS, DOMAIN, FIXTURES, HOST, KEY, SENDING, captured, replaced, zone

@@ -16,7 +16,7 @@ from wanted.dns import DANE_PORTS
 
 def findings(settings: Settings, served: Mapping[int, Served], lookups: Lookups) -> list[Finding]:
     """dns.tlsa: where TLSA records are published, the key that a port shows is among them."""
-    id, subject, severity = "dns.tlsa", f"{settings.mail_hostname} TLSA", Severity.REQUIRED
+    check, subject, severity = "dns.tlsa", f"{settings.mail_hostname} TLSA", Severity.REQUIRED
     said = []
     for port in DANE_PORTS:
         view = lookups.everywhere(f"_{port}._tcp.{settings.mail_hostname}", "TLSA")
@@ -26,9 +26,11 @@ def findings(settings: Settings, served: Mapping[int, Served], lookups: Lookups)
         ours = f"3 1 1 {key_digest(certificate)}" if certificate else ""
         said.append((str(view), ours, verdict(view, partial(_judge, ours))))
     if not said:
-        return [plain(id, subject, severity, False, "none", "none, or the key that is shown", "")]
+        return [
+            plain(check, subject, severity, False, "none", "none, or the key that is shown", "")
+        ]
     remedy = "publish what `make dns` prints, or none: by a wrong one others keep their mail"
-    return [combined(id, subject, severity, said, remedy)]
+    return [combined(check, subject, severity, said, remedy)]
 
 
 def _judge(ours: str, answer: Answer) -> Verdict:

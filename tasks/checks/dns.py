@@ -74,18 +74,18 @@ def addresses(settings: Settings, lookups: Lookups) -> list[Finding]:
     ]
 
 
-def _address(name: str, type: str, address: str, lookups: Lookups) -> Finding:
+def _address(name: str, kind: str, address: str, lookups: Lookups) -> Finding:
     def judge(answer: Answer) -> Verdict:
         if not address and answer.records:
-            key = "mail_ipv4" if type == "A" else "mail_ipv6"
+            key = "mail_ipv4" if kind == "A" else "mail_ipv6"
             return wrong(f"remove it, or set {key} in the inventory", Severity.RECOMMENDED)
         if not address or answer.records == (address,):
             return RIGHT
         if address in answer.records:
             return wrong("remove the other addresses", Severity.RECOMMENDED)
-        return wrong(f"publish {name}. {type} {address}")
+        return wrong(f"publish {name}. {kind} {address}")
 
-    view = lookups.everywhere(name, type)
+    view = lookups.everywhere(name, kind)
     said = verdict(view, judge)
     return finding("dns.a", view, Severity.REQUIRED, address or "nothing", said)
 
@@ -215,7 +215,7 @@ def null_domain(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list
 
 
 def _several(
-    id: str,
+    check: str,
     subject: str,
     wanted: Sequence[Record],
     lookups: Lookups,
@@ -229,22 +229,22 @@ def _several(
     """
     contents: dict[tuple[str, str], set[str]] = {}
     for record in wanted:
-        kind = (record.name, record.type)
-        contents.setdefault(kind, set()).add(content(record.type, record.content))
+        found = content(record.type, record.content)
+        contents.setdefault((record.name, record.type), set()).add(found)
     said = []
-    for (name, type), each in contents.items():
-        view = lookups.everywhere(name, type)
-        found = verdict(view, partial(_judge_set, type, each, alias))
-        said.append((str(view), ", ".join(sorted(each)), found))
-    return [combined(id, subject, Severity.RECOMMENDED, said, remedy)] if said else []
+    for (name, kind), each in contents.items():
+        view = lookups.everywhere(name, kind)
+        judged = verdict(view, partial(_judge_set, kind, each, alias))
+        said.append((str(view), ", ".join(sorted(each)), judged))
+    return [combined(check, subject, Severity.RECOMMENDED, said, remedy)] if said else []
 
 
-def _judge_set(type: str, wanted: set[str], alias: str, answer: Answer) -> Verdict:
+def _judge_set(kind: str, wanted: set[str], alias: str, answer: Answer) -> Verdict:
     published = set(answer.records)
-    if type == "TXT":  # others, like a search engine's proof of ownership, may be there
+    if kind == "TXT":  # others, like a search engine's proof of ownership, may be there
         kinds = {_kind(text) for text in wanted}
         published = {text for text in published if _kind(text) in kinds}
-    if type == "SRV":  # priority and weight are the owner's to choose
+    if kind == "SRV":  # priority and weight are the owner's to choose
         wanted, published = ({each.split(" ", 2)[2] for each in one} for one in (wanted, published))
     return (
         RIGHT if published == wanted or (alias and answer.alias == alias) else wrong("publish it")

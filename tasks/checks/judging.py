@@ -65,29 +65,33 @@ def verdict(view: View, judge: Judge) -> Verdict:
     return Verdict(best.status, best.remedy, best.severity, best.seen or shown(answer))
 
 
-def finding(id: str, subject: object, severity: Severity, wanted: str, said: Verdict) -> Finding:
+def finding(check: str, subject: object, severity: Severity, wanted: str, said: Verdict) -> Finding:
     """Return a verdict as the finding of a check."""
     remedy = said.remedy if said.status == Status.FAILED else ""
     return Finding(
-        id, str(subject), said.severity or severity, said.status, said.seen, wanted, remedy
+        check, str(subject), said.severity or severity, said.status, said.seen, wanted, remedy
     )
 
 
 def plain(
-    id: str, subject: str, severity: Severity, failed: bool, seen: str, wanted: str, remedy: str
+    check: str, subject: str, severity: Severity, failed: bool, seen: str, wanted: str, remedy: str
 ) -> Finding:
     """Return the finding of a check that saw all it needed."""
     status = Status.FAILED if failed else Status.OK
-    return Finding(id, subject, severity, status, seen, wanted, remedy if failed else "")
+    return Finding(check, subject, severity, status, seen, wanted, remedy if failed else "")
 
 
-def unknown(id: str, subject: str, severity: Severity, why: str, wanted: str) -> Finding:
+def unknown(check: str, subject: str, severity: Severity, why: str, wanted: str) -> Finding:
     """Return the finding of a check that could not look."""
-    return Finding(id, subject, severity, Status.UNKNOWN, why, wanted)
+    return Finding(check, subject, severity, Status.UNKNOWN, why, wanted)
 
 
 def combined(
-    id: str, subject: str, severity: Severity, said: Sequence[tuple[str, str, Verdict]], remedy: str
+    check: str,
+    subject: str,
+    severity: Severity,
+    said: Sequence[tuple[str, str, Verdict]],
+    remedy: str,
 ) -> Finding:
     """
     Return one finding for several records of one purpose.
@@ -99,12 +103,12 @@ def combined(
     wanted = "; ".join(f"{what} {content}" for what, content, _ in failed or said)
     if failed:
         seen = "; ".join(f"{what}: {each.seen}" for what, _, each in failed)
-        return plain(id, subject, severity, True, seen, wanted, remedy)
+        return plain(check, subject, severity, True, seen, wanted, remedy)
     if unseen:
         reasons = "; ".join(unrepeated(each.seen for _, _, each in unseen))
-        return unknown(id, subject, severity, reasons, wanted)
+        return unknown(check, subject, severity, reasons, wanted)
     count = f"{len(said)} records" if len(said) > 1 else said[0][2].seen
-    return plain(id, subject, severity, False, count, wanted, "")
+    return plain(check, subject, severity, False, count, wanted, "")
 
 
 def unrepeated(words: Iterable[str]) -> list[str]:

@@ -28,9 +28,9 @@ class _OurNames:
         if settings.mail_ipv6:
             self._known[settings.mail_hostname, "AAAA"] = str(settings.mail_ipv6)
 
-    def ask(self, name: str, type: str) -> Answer:
-        known = self._known.get((name, type))
-        return Answer((known,)) if known else self._lookups.ask(name, type)
+    def ask(self, name: str, kind: str) -> Answer:
+        known = self._known.get((name, kind))
+        return Answer((known,)) if known else self._lookups.ask(name, kind)
 
 
 def _evaluations(
@@ -83,8 +83,8 @@ def spf(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
         ("dns.spf_all", settings.mail_spf_all, does_not_let_all_in),
     )
     return [
-        finding(id, subject, Severity.REQUIRED, right_one, verdict(view, judge))
-        for id, right_one, judge in checks
+        finding(check, subject, Severity.REQUIRED, right_one, verdict(view, judge))
+        for check, right_one, judge in checks
     ]
 
 

@@ -94,11 +94,11 @@ def as_table(report: Report, colour: bool) -> str:
     return "\n".join([*lines, "", report.headline()])
 
 
-def _line(status: Status, id: str, text: str, colour: bool) -> str:
+def _line(status: Status, check: str, text: str, colour: bool) -> str:
     word = f"{status:<8}"
     if colour:
         word = f"\033[{_COLOURS[status]}m{word}\033[0m"
-    what = f"{id:<20}  {text}" if id else text
+    what = f"{check:<20}  {text}" if check else text
     return f"{word}  {cell(what, WIDTH) if status == Status.OK else printable(what)}"
 
 

@@ -65,10 +65,10 @@ def differing(view: View) -> list[str]:
 
 def resolver(addresses: Sequence[str], views: Sequence[View]) -> Finding:
     """dns.resolver: a resolver sees what the authoritative servers say."""
-    id, subject = "dns.resolver", f"resolver {', '.join(addresses) or 'of this machine'}"
+    check, subject = "dns.resolver", f"resolver {', '.join(addresses) or 'of this machine'}"
     wanted = "the same as at the authoritative servers"
     if views and all(view.resolver.error for view in views):
-        return unknown(id, subject, Severity.INFO, views[0].resolver.error, wanted)
+        return unknown(check, subject, Severity.INFO, views[0].resolver.error, wanted)
     stale = [
         f"{view}: {view.resolver.error or shown(view.resolver)}"
         for view in views
@@ -78,4 +78,4 @@ def resolver(addresses: Sequence[str], views: Sequence[View]) -> Finding:
     ]
     remedy = "wait until its cache has expired (the record's TTL); ask another one if it stays"
     seen = "; ".join(stale) or f"{len(views)} names and types"
-    return plain(id, subject, Severity.INFO, bool(stale), seen, wanted, remedy)
+    return plain(check, subject, Severity.INFO, bool(stale), seen, wanted, remedy)

@@ -156,24 +156,24 @@ def reachable(served: Mapping[int, Served], inactive: Collection[str]) -> Findin
     subject, wanted = f"ports {_ports(served)}", "every port answers"
     closed = {port: one for port, one in served.items() if one.error}
     seen = _by_port({port: one.error for port, one in closed.items()}, served)
-    id, severity = "net.reachable", Severity.REQUIRED
+    check, severity = "net.reachable", Severity.REQUIRED
     if not served:
         down = f"{', '.join(sorted(inactive))} not running (host.units)"
-        return unknown(id, "ports", severity, down, wanted)
+        return unknown(check, "ports", severity, down, wanted)
     if list(closed) == [25] and closed[25].dropped and len(served) > 1:
         # What answers nothing on 25 while all others do is, most often, one's own access provider.
         seen += "; most home connections block port 25: check again from elsewhere"
-        return unknown(id, subject, severity, seen, wanted)
+        return unknown(check, subject, severity, seen, wanted)
     remedy = "open them in the provider's and the host's firewall, for IPv4 and IPv6"
-    return plain(id, subject, severity, bool(closed), seen or "all answer", wanted, remedy)
+    return plain(check, subject, severity, bool(closed), seen or "all answer", wanted, remedy)
 
 
 def certificate(settings: Settings, served: Mapping[int, Served], now: datetime) -> Finding:
     """tls.certificate: each port serves a certificate for all names, trusted, and not ending."""
-    id, wanted = "tls.certificate", f"a valid certificate for {', '.join(settings.names)}"
+    check, wanted = "tls.certificate", f"a valid certificate for {', '.join(settings.names)}"
     shown = {port: one for port, one in served.items() if not one.error}
     if not shown:
-        return unknown(id, "ports", Severity.REQUIRED, "no port could be asked", wanted)
+        return unknown(check, "ports", Severity.REQUIRED, "no port could be asked", wanted)
     faults = {port: _faults(settings, one, now) for port, one in shown.items()}
     bad = {port: "; ".join(each) for port, each in faults.items() if each}
     ends_only = all(each == [_ending(shown[port])] for port, each in faults.items() if each)
@@ -184,7 +184,7 @@ def certificate(settings: Settings, served: Mapping[int, Served], now: datetime)
     remedy = "renew it, and run deploy.py, which puts it in place and reloads the services"
     if renewal.runs(settings):
         remedy = "run deploy.py; `journalctl -t mailhost-certificate` on the host says what failed"
-    return plain(id, f"ports {_ports(shown)}", severity, bool(bad), seen, wanted, remedy)
+    return plain(check, f"ports {_ports(shown)}", severity, bool(bad), seen, wanted, remedy)
 
 
 def _ending(served: Served) -> str:
@@ -221,14 +221,14 @@ def soon(certificate: x509.Certificate) -> timedelta:
 
 def version(served: Mapping[int, Served]) -> Finding:
     """tls.version: TLS 1.2 or 1.3, the older ones being broken (RFC 8996)."""
-    id, wanted = "tls.version", "TLSv1.2 or TLSv1.3"
+    check, wanted = "tls.version", "TLSv1.2 or TLSv1.3"
     versions = {port: one.version for port, one in served.items() if one.version}
     if not versions:
-        return unknown(id, "ports", Severity.RECOMMENDED, "no port could be asked", wanted)
+        return unknown(check, "ports", Severity.RECOMMENDED, "no port could be asked", wanted)
     old = {port: each for port, each in versions.items() if each not in ("TLSv1.2", "TLSv1.3")}
     remedy = "run deploy.py: it allows these two only"
     seen, subject = _by_port(old or versions, versions), f"ports {_ports(versions)}"
-    return plain(id, subject, Severity.RECOMMENDED, bool(old), seen, wanted, remedy)
+    return plain(check, subject, Severity.RECOMMENDED, bool(old), seen, wanted, remedy)
 
 
 def _ports(ports: Collection[int]) -> str:

@@ -67,14 +67,14 @@ def policy(
 
 def judged_policy(settings: Settings, url: str, got: Fetched | None) -> Finding:
     """Return what is to be said of a policy as it was fetched."""
-    id, wanted = "web.mta_sts", mta_sts.policy(settings).strip().replace("\n", ", ")
+    check, wanted = "web.mta_sts", mta_sts.policy(settings).strip().replace("\n", ", ")
     severity = Severity.RECOMMENDED
     if got is None:
-        return unknown(id, url, severity, "nobody could be asked", wanted)
+        return unknown(check, url, severity, "nobody could be asked", wanted)
     remedy = "run deploy.py" if settings.mail_web else "serve what `make web` writes, as it says"
     if fault := _refused(got, "text/plain"):
         return plain(
-            id, url, severity, True, fault, wanted, f"{remedy}; without it no policy holds"
+            check, url, severity, True, fault, wanted, f"{remedy}; without it no policy holds"
         )
     ours, theirs = _fields(mta_sts.policy(settings)), _fields(got.text)
     wrong = [key for key in ours if theirs.get(key) != ours[key]]
@@ -82,7 +82,7 @@ def judged_policy(settings: Settings, url: str, got: Fetched | None) -> Finding:
     if "mx" in wrong and theirs.get("mode") == ["enforce"]:
         severity = Severity.REQUIRED
         remedy += f"; others send no mail while the policy has no mx: {settings.mail_hostname}"
-    return plain(id, url, severity, bool(wrong), seen or "as wanted", wanted, remedy)
+    return plain(check, url, severity, bool(wrong), seen or "as wanted", wanted, remedy)
 
 
 def excused(finding: Finding) -> Finding:
@@ -116,24 +116,26 @@ def documents_served(
 ) -> list[Finding]:
     """web.autoconfig, web.autodiscover: mail programs get the host's name and ports."""
     found = []
-    for id, method, url in (
+    for check, method, url in (
         ("web.autoconfig", "GET", f"autoconfig.{domain}/mail/config-v1.1.xml"),
         ("web.autodiscover", "POST", f"autodiscover.{domain}/autodiscover/autodiscover.xml"),
     ):
         got = _ask(settings, url, method, published, lookups)
-        found.append(judged_settings(id, f"https://{url}", clients.documents(settings)[url], got))
+        found.append(
+            judged_settings(check, f"https://{url}", clients.documents(settings)[url], got)
+        )
     return found
 
 
-def judged_settings(id: str, url: str, wanted: str, got: Fetched | None) -> Finding:
+def judged_settings(check: str, url: str, wanted: str, got: Fetched | None) -> Finding:
     """Return what is to be said of a document for mail programs as it was fetched."""
     severity, shown = Severity.RECOMMENDED, _servers(wanted)
     if got is None:
-        return unknown(id, url, severity, "nobody could be asked", shown)
+        return unknown(check, url, severity, "nobody could be asked", shown)
     fault = _refused(got, "application/xml", "text/xml")
     seen = fault or _servers(got.text)
     remedy = "run deploy.py, and see that the name leads to the host (dns.web_names)"
-    return plain(id, url, severity, seen != shown, seen, shown, remedy)
+    return plain(check, url, severity, seen != shown, seen, shown, remedy)
 
 
 def _servers(text: str) -> str:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
-from email.headerregistry import Address as Mailbox
+from email import headerregistry, message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import format_datetime, formatdate, make_msgid, parsedate_to_datetime
-from ipaddress import IPv4Address, IPv6Address
 
+from tasks.lookups import Address
 from tasks.scoring.part import Aspect, Part
-
-Address = IPv4Address | IPv6Address
 
 LOST = 0.5
 ASPECT = Aspect("score.format", "format", "Date, Message-ID, From, To, Subject and sound MIME")
@@ -35,8 +32,8 @@ def compose(sender: str, recipient: str, token: str) -> EmailMessage:
     + token: letters and digits that no other message has; `end_mark` finds the message by it
     """
     mail = EmailMessage(policy=policy.SMTP)
-    mail["From"] = Mailbox("Alex Miller", addr_spec=sender)
-    mail["To"] = Mailbox("Robin Jones", addr_spec=recipient)
+    mail["From"] = headerregistry.Address("Alex Miller", addr_spec=sender)
+    mail["To"] = headerregistry.Address("Robin Jones", addr_spec=recipient)
     mail["Subject"] = "Lunch on Thursday"
     mail["Date"] = formatdate(localtime=True)
     mail["Message-ID"] = make_msgid(token, domain=sender.rpartition("@")[2])

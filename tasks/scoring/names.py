@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.lookups import Lookups
+from tasks.lookups import Address, Lookups
 from tasks.scoring.answers import addresses, pointers
-from tasks.scoring.message import Address, Received
+from tasks.scoring.message import Received
 from tasks.scoring.part import NO_ADDRESS, Aspect, Part
 
 LOST_POINTER, LOST_HELO = 1.5, 1.0

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Protocol
 
-from tasks.lookups import Answer
+from tasks.lookups import Address, Answer
 from tasks.spf.record import Term, ends_with, expanded, spf_records, terms
 
 #: RFC 7208, 4.6.4: more terms that ask DNS, or more questions without a record, are an error.
@@ -24,13 +24,11 @@ NAMES_LIMIT = 10
 _ENOUGH = 3 * LIMIT
 _RESULTS = {"": "pass", "+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
 
-Address = IPv4Address | IPv6Address
-
 
 class Names(Protocol):
     """What answers questions: Lookups, or a table in a test."""
 
-    def ask(self, name: str, type: str) -> Answer:
+    def ask(self, name: str, kind: str) -> Answer:
         """Return the answer of the resolver."""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import quote
+
+from tasks.lookups import Address
 
 _MACRO = r"%(?:\{[slodiphv](?:0*[1-9]\d*)?r?[-.+,/_=]*\}|[%_-])"
 _MACRO_PARTS = re.compile(r"%(?:\{([a-z])(\d*)(r?)([^}]*)\}|[%_-])", re.IGNORECASE)
@@ -54,7 +56,7 @@ class Term:
     six: int = 128
     fault: str = ""
 
-    def covers(self, address: IPv4Address | IPv6Address, host: str) -> bool:
+    def covers(self, address: Address, host: str) -> bool:
         """Whether an address is in the network of this term around a host's address."""
         length = self.four if address.version == 4 else self.six
         return address in ip_network(f"{host}/{length}", strict=False)
