@@ -13,9 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address
 from typing import TypeVar
 
 import dns.exception
@@ -23,107 +21,14 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.query
-import dns.rcode
-import dns.rdata
-import dns.rdatatype
 import dns.resolver
 
 from settings.models import Settings
+from tasks.answers import SILENCE, Answer, Server, View, Zone, read_reply
 
 TRIES = 2
 SECONDS = 2.0
-_SILENCE = "does not answer"
 T = TypeVar("T")
-Address = IPv4Address | IPv6Address
-
-
-@dataclass(frozen=True)
-class Answer:
-    """
-    What one server said of one name and type.
-
-    + records: their contents as `content` has them, sorted; none where there is no such record
-    + alias: the name that a CNAME leads to, "" where there is none
-    + error: why there is no answer; "" where the server answered, even if with "no such name"
-    """
-
-    records: tuple[str, ...] = ()
-    alias: str = ""
-    error: str = ""
-
-    @property
-    def silent(self) -> bool:
-        """Whether there is no answer because none came in time."""
-        return self.error.endswith(_SILENCE)
-
-
-@dataclass(frozen=True)
-class Server:
-    """One address of an authoritative name server."""
-
-    name: str
-    address: str
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.address})"
-
-
-@dataclass(frozen=True)
-class Zone:
-    """
-    A zone and the servers that answer for it.
-
-    + name: "" where no zone was found above a name
-    + servers: those that answer with authority
-    + problems: what is wrong with the others, one line each
-    + error: why nothing is known of the zone; "" where something is
-    """
-
-    name: str = ""
-    servers: tuple[Server, ...] = ()
-    problems: tuple[str, ...] = ()
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class View:
-    """What the world sees of one name and type: each authoritative server, and the resolver."""
-
-    name: str
-    type: str
-    zone: Zone
-    at: dict[Server, Answer]
-    resolver: Answer
-
-    @property
-    def answers(self) -> tuple[Answer, ...]:
-        """The different answers; the resolver's where no authoritative server can be asked."""
-        if not self.zone.name and not self.zone.error:
-            return ()  # a name in no zone: it is the zone that is missing
-        told = dict.fromkeys(answer for answer in self.at.values() if not answer.error)
-        return tuple(told) or (() if self.resolver.error else (self.resolver,))
-
-    @property
-    def error(self) -> str:
-        """Why there is no answer at all."""
-        if not self.zone.name and not self.zone.error:
-            return "its domain has no name servers"
-        return self.resolver.error or self.zone.error
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.type}"
-
-
-def content(kind: str, text: str) -> str:
-    """Return a record's content in one form: the whole text of TXT, all others in lower case."""
-    return text if kind == "TXT" else dns.rdata.from_text("IN", kind, text).to_text().lower()
-
-
-def _content(rdata: dns.rdata.Rdata) -> str:
-    strings = getattr(rdata, "strings", None)
-    if strings is None:
-        return rdata.to_text().lower()
-    return b"".join(strings).decode("utf-8", "backslashreplace")
 
 
 def resolvers(settings: Settings) -> list[str]:
@@ -228,7 +133,7 @@ class Lookups:
             return Answer(), False  # what is no name, in an SPF record for example, has no records
         if not recursive:
             query.flags &= ~dns.flags.RD
-        problem = _SILENCE
+        problem = SILENCE
         for _ in range(TRIES):
             left = min(self._deadline, deadline) - time.monotonic()
             with self._lock:
@@ -245,7 +150,7 @@ class Lookups:
                 break
             with self._lock:
                 self._answered.add(address)
-            return _answer(reply, name, kind, address), bool(reply.flags & dns.flags.AA)
+            return read_reply(reply, name, kind, address), bool(reply.flags & dns.flags.AA)
         with self._lock:
             if address not in self._answered:
                 self._silent.add(address)
@@ -287,18 +192,3 @@ class Lookups:
         if answer.error:
             return answer.error.partition(f"{server.address} ")[2]
         return "" if authoritative and answer.records else "does not know the zone"
-
-
-def _answer(reply: dns.message.Message, name: str, kind: str, address: str) -> Answer:
-    if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        said = dns.rcode.to_text(reply.rcode())
-        return Answer(error=f"the server {address} answers {said} for {name} {kind}")
-    try:
-        if not isinstance(reply, dns.message.QueryMessage):
-            raise dns.message.NotQueryResponse
-        chain = reply.resolve_chaining()
-    except dns.exception.DNSException as error:
-        return Answer(error=f"the server {address} answers nonsense for {name} {kind}: {error}")
-    alias = "" if not chain.cnames else chain.canonical_name.to_text(omit_final_dot=True).lower()
-    records = () if chain.answer is None else tuple(sorted(_content(one) for one in chain.answer))
-    return Answer(records, alias)

@@ -9,7 +9,8 @@ from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from tasks.lookups import Address, Answer, Lookups, content
+from tasks.answers import Address, Answer, content
+from tasks.lookups import Lookups
 from tasks.scoring import message
 from tasks.scoring.message import Received
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tasks.answers import Answer
 from tasks.checks import blocklists
 from tasks.checks.finding import Severity, Status
-from tasks.lookups import Answer, Lookups
+from tasks.lookups import Lookups
 from tests.dns_server import serving
 from tests.inventory import settings
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from settings.models import Settings
+from tasks.answers import Answer, Server, View, Zone, content
 from tasks.checks import dns, policies
 from tasks.checks.finding import Finding, Severity, Status
-from tasks.lookups import Answer, Lookups, Server, View, Zone, content
+from tasks.lookups import Lookups
 from tests.inventory import settings
 from wanted.dns import Record, records
 

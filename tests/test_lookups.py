@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tasks.answers import Answer
 from tasks.checks import servers
 from tasks.checks.finding import Severity, Status
 from tasks.checks.judging import RIGHT, verdict, wrong
-from tasks.lookups import Answer, Lookups
+from tasks.lookups import Lookups
 from tests.dns_server import serving, silent
 from tests.inventory import settings
 

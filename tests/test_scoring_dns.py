@@ -6,12 +6,13 @@ from ipaddress import ip_address
 
 import pytest
 
+from tasks.answers import Address
 from tasks.checks.finding import Status
-from tasks.lookups import Address, Lookups
+from tasks.lookups import Lookups
 from tasks.scoring import alignment, judge, names, signature, spf
-from tasks.scoring.answers import LookupFailed, records
 from tasks.scoring.message import Received
 from tasks.scoring.part import Part
+from tasks.scoring.questions import LookupFailed, records
 from tests.inventory import settings
 from tests.scoring import ADDRESS, DOMAIN, FIXTURES, HOST, KEY, SENDING, captured, replaced, zone
 

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from tasks.lookups import Address, Answer
+from tasks.answers import Address, Answer
 from tasks.spf.evaluation import LIMIT, Evaluation, check_host, evaluate
 from tasks.spf.record import ends_with, spf_records
 

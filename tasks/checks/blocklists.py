@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
 from settings.models import Settings
+from tasks.answers import Answer
 from tasks.checks.finding import Finding, Severity, Status
-from tasks.lookups import Answer, Lookups
+from tasks.lookups import Lookups
 
 #: What means "listed". 127.255.255.x refuses the query (too many, or by a public resolver), and
 #: other networks are a list's way to say that it has closed down.

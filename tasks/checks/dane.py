@@ -7,10 +7,11 @@ from functools import partial
 
 from facts.tls import key_digest
 from settings.models import Settings
+from tasks.answers import Answer
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import RIGHT, Verdict, combined, plain, unsure, verdict, wrong
 from tasks.checks.tls import Served
-from tasks.lookups import Answer, Lookups
+from tasks.lookups import Lookups
 from wanted.dns import DANE_PORTS
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from settings.models import Settings
+from tasks.answers import Answer, content
 from tasks.checks import policies
 from tasks.checks.finding import Finding, Severity, Status
 from tasks.checks.judging import RIGHT, Verdict, combined, finding, right, unsure, verdict, wrong
-from tasks.lookups import Answer, Lookups, content
+from tasks.lookups import Lookups
 from wanted.dns import Record, records
 
 Check = Callable[[], list[Finding]]

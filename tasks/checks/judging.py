@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tasks.answers import Answer, View
 from tasks.checks.finding import Finding, Severity, Status
-from tasks.lookups import Answer, View
 
 
 @dataclass(frozen=True)

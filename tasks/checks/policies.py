@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from settings.models import Settings
+from tasks.answers import Answer
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import RIGHT, Verdict, finding, right, unsure, verdict, wrong
-from tasks.lookups import Answer, Lookups
+from tasks.lookups import Lookups
 from tasks.spf.evaluation import LIMIT, Evaluation, evaluate
 from tasks.spf.record import ends_with, spf_records, terms
 from wanted import dns, mta_sts

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from settings.models import Settings
+from tasks.answers import View, Zone
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, shown, unknown
-from tasks.lookups import Lookups, View, Zone
+from tasks.lookups import Lookups
 
 
 def findings(settings: Settings, lookups: Lookups) -> list[Finding]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tasks.lookups import Lookups
-from tasks.scoring.answers import records
 from tasks.scoring.message import Received
 from tasks.scoring.part import Aspect, Part
+from tasks.scoring.questions import records
 
 LOST = 1.5
 ASPECT = Aspect("score.dmarc", "DMARC", "a policy, met by SPF or DKIM of the same domain")

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from settings.models import Settings
-from tasks.lookups import Address, Lookups
+from tasks.answers import Address
+from tasks.lookups import Lookups
 from tasks.reach import Place
 from tasks.scoring import alignment, message, names, signature, spamassassin, spf, submission
-from tasks.scoring.answers import LookupFailed, addresses, pointers, score_lookups
 from tasks.scoring.message import Received
 from tasks.scoring.part import Aspect, Part
+from tasks.scoring.questions import LookupFailed, addresses, pointers, score_lookups
 
 
 def judge(settings: Settings, received: Received, published: Mapping[int, Place]) -> list[Part]:

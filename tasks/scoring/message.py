@@ -9,7 +9,7 @@ from email import headerregistry, message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import format_datetime, formatdate, make_msgid, parsedate_to_datetime
 
-from tasks.lookups import Address
+from tasks.answers import Address
 from tasks.scoring.part import Aspect, Part
 
 LOST = 0.5

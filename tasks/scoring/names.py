@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.lookups import Address, Lookups
-from tasks.scoring.answers import addresses, pointers
+from tasks.answers import Address
+from tasks.lookups import Lookups
 from tasks.scoring.message import Received
 from tasks.scoring.part import NO_ADDRESS, Aspect, Part
+from tasks.scoring.questions import addresses, pointers
 
 LOST_POINTER, LOST_HELO = 1.5, 1.0
 POINTER = Aspect("score.ptr", "reverse DNS", "the HELO name, which leads back to the address")

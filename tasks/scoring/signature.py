@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import dkim  # type: ignore[import-untyped]
 
 from tasks.lookups import Lookups
-from tasks.scoring.answers import records
 from tasks.scoring.message import Received
 from tasks.scoring.part import Aspect, Part
+from tasks.scoring.questions import records
 
 LOST = 2.0
 ASPECT = Aspect("score.dkim", "DKIM", "a signature that verifies by the key in DNS")

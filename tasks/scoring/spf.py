@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.lookups import Address, Lookups
+from tasks.answers import Address
+from tasks.lookups import Lookups
 from tasks.scoring.message import Received
 from tasks.scoring.part import NO_ADDRESS, Aspect, Part
 from tasks.spf.evaluation import check_host

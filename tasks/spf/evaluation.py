@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Protocol
 
-from tasks.lookups import Address, Answer
+from tasks.answers import Address, Answer
 from tasks.spf.record import Term, ends_with, expanded, spf_records, terms
 
 #: RFC 7208, 4.6.4: more terms that ask DNS, or more questions without a record, are an error.

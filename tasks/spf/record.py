@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import quote
 
-from tasks.lookups import Address
+from tasks.answers import Address
 
 _MACRO = r"%(?:\{[slodiphv](?:0*[1-9]\d*)?r?[-.+,/_=]*\}|[%_-])"
 _MACRO_PARTS = re.compile(r"%(?:\{([a-z])(\d*)(r?)([^}]*)\}|[%_-])", re.IGNORECASE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from settings.models import Settings
-from tasks.lookups import Address, Lookups, resolvers
+from tasks.answers import Address
+from tasks.lookups import Lookups, resolvers
 from tasks.scoring.part import ScoreError
 
 #: Seconds for one question, with all its tries.
