@@ -117,3 +117,9 @@ def read_reply(reply: dns.message.Message, name: str, kind: str, address: str) -
     alias = "" if not chain.cnames else chain.canonical_name.to_text(omit_final_dot=True).lower()
     records = () if chain.answer is None else tuple(sorted(_content(one) for one in chain.answer))
     return Answer(records, alias)
+
+
+def tags(text: str) -> dict[str, str]:
+    """Parse the "name=value; name=value" of DKIM, DMARC and others (RFC 6376, 3.2)."""
+    pairs = (part.partition("=") for part in text.split(";"))
+    return {name.strip().lower(): value.strip() for name, equals, value in pairs if equals}

@@ -35,7 +35,7 @@ class Told:
 
 
 def evaluated(record: str, address: str = "192.0.2.25") -> Evaluation:
-    return evaluate(record, "example.org", address, Told())
+    return evaluate(record, "example.org", address, Told().ask)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def received(record: str, address: str = "192.0.2.25", sender: str = "alice-jo@e
             return Answer((record,)) if here else super().ask(name, kind)
 
     host: Address = ip_address(address)
-    return check_host(host, sender, "mail.example.org", Published())
+    return check_host(host, sender, "mail.example.org", Published().ask)
 
 
 @pytest.mark.parametrize(

@@ -6,32 +6,29 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from settings.models import Settings
-from tasks.answers import Answer
+from tasks.answers import Answer, tags
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import RIGHT, Verdict, finding, right, unsure, verdict, wrong
 from tasks.lookups import Lookups
-from tasks.spf.evaluation import LIMIT, Evaluation, evaluate
+from tasks.spf.evaluation import LIMIT, Ask, Evaluation, evaluate
 from tasks.spf.record import ends_with, spf_records, terms
 from wanted import dns, mta_sts
 from wanted.dns import Record
 
 
-class _OurNames:
-    """The resolver, but for the host's own A, AAAA and MX: whether those are right is not SPF's."""
+def _ask_but_for_ours(settings: Settings, lookups: Lookups) -> Ask:
+    """Return the resolver with the host's A, AAAA and MX as wanted: whether they are is not SPF."""
+    known = {(domain, "MX"): f"10 {settings.mail_hostname}." for domain in settings.mail_domains}
+    if settings.mail_ipv4:
+        known[settings.mail_hostname, "A"] = str(settings.mail_ipv4)
+    if settings.mail_ipv6:
+        known[settings.mail_hostname, "AAAA"] = str(settings.mail_ipv6)
 
-    def __init__(self, settings: Settings, lookups: Lookups) -> None:
-        self._lookups = lookups
-        self._known = {
-            (domain, "MX"): f"10 {settings.mail_hostname}." for domain in settings.mail_domains
-        }
-        if settings.mail_ipv4:
-            self._known[settings.mail_hostname, "A"] = str(settings.mail_ipv4)
-        if settings.mail_ipv6:
-            self._known[settings.mail_hostname, "AAAA"] = str(settings.mail_ipv6)
+    def ask(name: str, kind: str) -> Answer:
+        ours = known.get((name, kind))
+        return Answer((ours,)) if ours else lookups.ask(name, kind)
 
-    def ask(self, name: str, kind: str) -> Answer:
-        known = self._known.get((name, kind))
-        return Answer((known,)) if known else self._lookups.ask(name, kind)
+    return ask
 
 
 def _evaluations(
@@ -41,8 +38,8 @@ def _evaluations(
     addresses = [str(each) for each in (settings.mail_ipv4, settings.mail_ipv6) if each] or [
         "192.0.2.1"
     ]
-    names = _OurNames(settings, lookups)
-    return [evaluate(record, domain, address, names) for address in addresses]
+    ask = _ask_but_for_ours(settings, lookups)
+    return [evaluate(record, domain, address, ask) for address in addresses]
 
 
 # ---- SPF --------------------------------------------------------------------------------------
@@ -255,9 +252,3 @@ def mta_sts_record(settings: Settings, domain: str, lookups: Lookups) -> list[Fi
 
     said = verdict(lookups.everywhere(name, "TXT"), judge)
     return [finding("dns.mta_sts", f"{name} TXT", Severity.RECOMMENDED, ours, said)]
-
-
-def tags(text: str) -> dict[str, str]:
-    """Parse "name=value; name=value" (RFC 6376, 3.2)."""
-    pairs = (part.partition("=") for part in text.split(";"))
-    return {name.strip().lower(): value.strip() for name, _, value in pairs if name.strip()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from tasks.answers import tags
 from tasks.lookups import Lookups
 from tasks.scoring.message import Received
 from tasks.scoring.part import Aspect, Part
@@ -21,7 +22,7 @@ def policies(domain: str, lookups: Lookups) -> list[Policy]:
         texts = records(lookups, f"_dmarc.{name}", "TXT")
         found = [text for text in texts if text.startswith("v=DMARC1")]
         if found:
-            return [(name, _tags(text)) for text in found]
+            return [(name, tags(text)) for text in found]
     return []
 
 
@@ -29,11 +30,6 @@ def _upwards(domain: str) -> Iterator[str]:
     labels = domain.split(".")
     for at in range(max(1, len(labels) - 1)):
         yield ".".join(labels[at:])
-
-
-def _tags(record: str) -> dict[str, str]:
-    pairs = (tag.partition("=") for tag in record.split(";"))
-    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
 
 
 def aligned(author: str, domain: str, mode: str) -> bool:

@@ -8,10 +8,9 @@ record looks up, nor pass over a name that only we cannot look up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Protocol
 
 from tasks.answers import Address, Answer
 from tasks.spf.record import Term, ends_with, expanded, spf_records, terms
@@ -22,14 +21,9 @@ LIMIT, VOID_LIMIT = 10, 2
 NAMES_LIMIT = 10
 #: Where counting ends: nobody needs to know by how much more.
 _ENOUGH = 3 * LIMIT
+#: Name and type -> the resolver's answer: Lookups.ask, or a table in a test.
+Ask = Callable[[str, str], Answer]
 _RESULTS = {"": "pass", "+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
-
-
-class Names(Protocol):
-    """What answers questions: Lookups, or a table in a test."""
-
-    def ask(self, name: str, kind: str) -> Answer:
-        """Return the answer of the resolver."""
 
 
 @dataclass
@@ -49,18 +43,18 @@ class Evaluation:
     unanswered: list[str] = field(default_factory=list)
 
 
-def evaluate(record: str, domain: str, address: str, names: Names) -> Evaluation:
+def evaluate(record: str, domain: str, address: str, ask: Ask) -> Evaluation:
     """
     Return what a record means for an address. All of it is read, whatever is wrong with it.
 
     + domain: whose record it is
     """
-    reader = _Reader(ip_address(address), f"postmaster@{domain}", domain, names, strict=False)
+    reader = _Reader(ip_address(address), f"postmaster@{domain}", domain, ask, strict=False)
     reader.found.result = reader.read(record, domain) or "neutral"
     return reader.found
 
 
-def check_host(address: Address, sender: str, helo: str, names: Names) -> str:
+def check_host(address: Address, sender: str, helo: str, ask: Ask) -> str:
     """
     Return a receiver's result (RFC 7208, 2.6): "pass", "permerror", "none", ….
 
@@ -70,12 +64,12 @@ def check_host(address: Address, sender: str, helo: str, names: Names) -> str:
     domain = domain or helo
     if "." not in domain:
         return "none"
-    reader = _Reader(address, f"{local or 'postmaster'}@{domain}", helo, names, strict=True)
+    reader = _Reader(address, f"{local or 'postmaster'}@{domain}", helo, ask, strict=True)
     try:
         found = reader.records_of(domain)
-        if len(found) > 1:
-            return "permerror"
-        return (reader.read(found[0], domain) or "neutral") if found else "none"
+        if not found:
+            return "none"
+        return "permerror" if len(found) > 1 else reader.read(found[0], domain) or "neutral"
     except _Ended as ended:
         return str(ended)
 
@@ -91,11 +85,10 @@ class _Reader:
     + strict: stop where a receiver stops; else note what is wrong and read on
     """
 
-    def __init__(
-        self, address: Address, sender: str, helo: str, names: Names, strict: bool
-    ) -> None:
+    def __init__(self, address: Address, sender: str, helo: str, ask: Ask, strict: bool) -> None:
         self.address: Address = getattr(address, "ipv4_mapped", None) or address
-        self.sender, self.helo, self.names, self.strict = sender, helo, names, strict
+        self.kind = "A" if self.address.version == 4 else "AAAA"
+        self.sender, self.helo, self.ask, self.strict = sender, helo, ask, strict
         self.found = Evaluation()
         self.void = 0
 
@@ -112,16 +105,17 @@ class _Reader:
                     return result
         redirect = next((term for term in parsed if term.name == "redirect"), None)
         if redirect and not redirect.fault and not ends_with(record):
-            redirected = self._other(redirect, domain)
+            redirected = self._other(redirect, domain)  # it counts, also where a term matched
             result = result or redirected
         return result
 
-    def records_of(self, name: str) -> list[str]:
-        """Return the SPF records of a name; nothing where there is no answer, which is noted."""
-        answer = self.names.ask(name, "TXT")
+    def records_of(self, name: str) -> list[str] | None:
+        """Return the SPF records of a name, None where nobody answers; that is noted."""
+        answer = self.ask(name, "TXT")
         if answer.error:
             self.found.unanswered.append(answer.error)
             self._end_if_strict("temperror")
+            return None
         return spf_records(answer.records)
 
     # ---- what is wrong ------------------------------------------------------------------------
@@ -139,8 +133,8 @@ class _Reader:
             self._end_if_strict("permerror")
         return self.found.lookups <= _ENOUGH
 
-    def _ask(self, name: str, kind: str) -> tuple[str, ...]:
-        answer = self.names.ask(name, kind)
+    def _records(self, name: str, kind: str) -> tuple[str, ...]:
+        answer = self.ask(name, kind)
         if answer.error:
             self._end_if_strict("temperror")
         elif not answer.records:
@@ -163,40 +157,35 @@ class _Reader:
             return False
         name = self._expanded(term.domain, domain) if term.domain else domain
         if term.name == "exists":
-            return bool(self._ask(name, "A"))
+            return bool(self._records(name, "A"))
         if term.name == "ptr":
             return any(f".{each}".endswith(f".{name.lower()}") for each in self._own_names())
         hosts = [name]
         if term.name == "mx":
-            hosts = [each.split()[1].rstrip(".") for each in self._ask(name, "MX")]
+            hosts = [each.split()[1].rstrip(".") for each in self._records(name, "MX")]
             if len(hosts) > NAMES_LIMIT:
                 self._error(f"{term.text}: more than {NAMES_LIMIT} MX records there")
-        return any(term.covers(self.address, each) for each in self._addresses(hosts))
+        return any(
+            term.covers(self.address, each)
+            for host in filter(None, hosts)
+            for each in self._records(host, self.kind)
+        )
 
     def _other(self, term: Term, domain: str) -> str | None:
         """Evaluate the record that `include` or `redirect` names."""
         if not self._counted():
             return None
         name = self._expanded(term.domain, domain)
-        silent = len(self.found.unanswered)
         found = self.records_of(name)
-        if len(found) == 1:
-            return self.read(found[0], name)
-        if len(self.found.unanswered) == silent:
+        if found is not None and len(found) != 1:
             self._error(f"{term.text}: {len(found) or 'no'} SPF records there")
-        return None
-
-    def _addresses(self, hosts: list[str]) -> Iterator[str]:
-        kind = "A" if self.address.version == 4 else "AAAA"
-        for host in filter(None, hosts):
-            yield from self._ask(host, kind)
+        return self.read(found[0], name) if found and len(found) == 1 else None
 
     def _own_names(self) -> Iterator[str]:
         """Yield the address's names that lead back to it; what is not answered is no error."""
-        kind = "A" if self.address.version == 4 else "AAAA"
-        pointers = self.names.ask(self.address.reverse_pointer, "PTR").records
+        pointers = self.ask(self.address.reverse_pointer, "PTR").records
         for name in [each.rstrip(".") for each in pointers[:NAMES_LIMIT]]:
-            if str(self.address) in self.names.ask(name, kind).records:
+            if str(self.address) in self.ask(name, self.kind).records:
                 yield name
 
     def _expanded(self, text: str, domain: str) -> str:
@@ -207,19 +196,15 @@ class _Reader:
             "l": local,
             "o": sender_domain,
             "d": domain,
-            "i": _dotted(self.address),
-            "v": "in-addr" if self.address.version == 4 else "ip6",
+            "i": self.address.exploded,
+            "v": "in-addr",
             "h": self.helo,
         }
+        if self.kind == "AAAA":
+            values |= {"i": ".".join(values["i"].replace(":", "")).upper(), "v": "ip6"}
         if re.search(r"%\{p", text, re.IGNORECASE):
             found = list(self._own_names())
             below = [name for name in found if name.endswith(f".{domain}")]
             best = [name for name in found if name == domain] or below or found
             values["p"] = best[0] if best else "unknown"
         return expanded(text, values)
-
-
-def _dotted(address: Address) -> str:
-    if address.version == 4:
-        return str(address)
-    return ".".join(address.exploded.replace(":", "")).upper()

@@ -96,7 +96,7 @@ def _term(word: str) -> Term:
     if name in ("ip4", "ip6"):
         return _network(word, qualifier, name, match["network"] if match else "")
     if match is None or (qualifier and name in _MODIFIERS):
-        return Term(word, name=name, fault=f"{word} is no term of SPF")
+        return Term(word, qualifier, name, fault=f"{word} is no term of SPF")
     found = match.groupdict()
     four, six = int(found.get("four") or 32), int(found.get("six") or 128)
     fault = f"{word} has a length that is none" if four > 32 or six > 128 else ""
@@ -109,7 +109,7 @@ def _network(word: str, qualifier: str, name: str, text: str) -> Term:
     except ValueError:
         network = None
     if network is None or name != f"ip{network.version}":
-        return Term(word, name=name, fault=f"{word} is no network")
+        return Term(word, qualifier, name, fault=f"{word} is no network")
     return Term(word, qualifier, name, network=network)
 
 
