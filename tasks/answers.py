@@ -1,4 +1,4 @@
-"""What DNS says: one answer, and what all servers of a zone answer together."""
+"""What DNS says: the answer of one server, and the answers of all servers of a zone."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Zone:
     A zone and the servers that answer for it.
 
     + name: "" where no zone was found above a name
-    + servers: those that answer with authority
-    + problems: what is wrong with the others, one line each
+    + servers: the ones that answer with authority
+    + problems: what is wrong with the other servers, one line each
     + error: why nothing is known of the zone; "" where something is
     """
 
@@ -74,9 +74,9 @@ class View:
 
     @property
     def answers(self) -> tuple[Answer, ...]:
-        """The different answers; the resolver's where no authoritative server can be asked."""
+        """The different answers; only the resolver's where no authoritative server answers."""
         if not self.zone.name and not self.zone.error:
-            return ()  # a name in no zone: it is the zone that is missing
+            return ()  # the name is in no zone, and dns.servers says so
         told = dict.fromkeys(answer for answer in self.at.values() if not answer.error)
         return tuple(told) or (() if self.resolver.error else (self.resolver,))
 

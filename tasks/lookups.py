@@ -98,7 +98,7 @@ class Lookups:
 
     # ---- one question -------------------------------------------------------------------------
     def _once(self, key: object, work: Callable[[], T]) -> T:
-        """Do each work once, also when several threads want it at the same time."""
+        """Do a piece of work once, even if several threads want it at the same time."""
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
@@ -185,10 +185,10 @@ class Lookups:
         )
 
     def _fault(self, server: Server, zone: str) -> str | None:
-        """Return what is wrong with a server of a zone, None where this machine can't know."""
+        """Return what is wrong with a server of a zone, "" for nothing, None if nobody can know."""
         answer, authoritative = self._query(server.address, zone, "SOA")
         if "can't be asked" in answer.error and ":" in server.address:
-            return None  # no IPv6 here
+            return None  # this machine has no IPv6
         if answer.error:
             return answer.error.partition(f"{server.address} ")[2]
         return "" if authoritative and answer.records else "does not know the zone"

@@ -1,5 +1,5 @@
 """
-Send one message through the host to a sink of our own, and score it as a receiving site would:
+Send one message through the host to a sink of our own, and score it as a receiving site does:
 `pyinfra inventories/prod.py tasks/score.py -y` (`make score`). Leaves nothing on the host.
 """
 

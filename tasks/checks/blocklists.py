@@ -12,14 +12,14 @@ from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
 from tasks.lookups import Lookups
 
-#: What means "listed". 127.255.255.x refuses the query (too many, or by a public resolver), and
-#: other networks are a list's way to say that it has closed down.
+#: The answers that mean "listed". 127.255.255.x refuses the query (there were too many, or it came
+#: from a public resolver); with other answers a list says that it has closed down.
 _FIRST, _LAST = IPv4Address("127.0.0.2"), IPv4Address("127.0.0.11")
 _REFUSALS = IPv4Network("127.255.255.0/24")
 
 
 def findings(settings: Settings, lookups: Lookups) -> list[Finding]:
-    """net.blocklist: for each address one finding, and one more for the lists that don't answer."""
+    """net.blocklist: one finding for each address, and another for lists that don't answer."""
     found = []
     for address in (settings.mail_ipv4, settings.mail_ipv6):
         if address and settings.mail_blocklists:

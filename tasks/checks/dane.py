@@ -1,4 +1,4 @@
-"""Checks of the TLSA records (DANE, RFC 7672), by what the ports show."""
+"""Checks of the TLSA records (DANE, RFC 7672) by the keys that the ports show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wanted.dns import DANE_PORTS
 
 
 def findings(settings: Settings, served: Mapping[int, Served], lookups: Lookups) -> list[Finding]:
-    """dns.tlsa: where TLSA records are published, the key that a port shows is among them."""
+    """dns.tlsa: where a port has TLSA records, one of them is of the key that it shows."""
     check, subject, severity = "dns.tlsa", f"{settings.mail_hostname} TLSA", Severity.REQUIRED
     said = []
     for port in DANE_PORTS:

@@ -1,4 +1,4 @@
-"""From what was seen in DNS and a judgement of it to a Finding."""
+"""Verdicts on DNS records, and the findings that they become."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tasks.checks.finding import Finding, Severity, Status
 @dataclass(frozen=True)
 class Verdict:
     """
-    + severity: in place of the check's own, where the fault is worse or milder than usual
-    + remedy: what to do, or why nothing can be said
-    + seen: in place of the records themselves
+    + severity: replaces the check's own where the fault is worse or milder than usual
+    + remedy: what to do, or why there is no verdict
+    + seen: shown in place of the records
     """
 
     status: Status
@@ -28,7 +28,7 @@ Judge = Callable[[Answer], Verdict]
 
 
 def right(seen: str) -> Verdict:
-    """All is well, and more is worth showing than the record."""
+    """All is well, and this is worth showing in place of the record."""
     return Verdict(Status.OK, seen=seen)
 
 
@@ -38,7 +38,7 @@ def wrong(remedy: str, severity: Severity | None = None, seen: str = "") -> Verd
 
 
 def unsure(why: str) -> Verdict:
-    """Nothing can be said; usually since something else is wrong, and named by its own check."""
+    """There is no verdict; usually something else is wrong, which another check names."""
     return Verdict(Status.UNKNOWN, seen=why)
 
 
@@ -53,10 +53,10 @@ _BEST_FIRST = (Status.OK, Status.UNKNOWN, Status.FAILED)
 
 def verdict(view: View, judge: Judge) -> Verdict:
     """
-    Return what is to be said of a record, with what was seen filled in.
+    Return the verdict on a record, with what was seen filled in.
 
-    Where authoritative servers differ, the best answer counts: that they differ is a finding of
-    its own (dns.servers), which names what differs.
+    Where authoritative servers differ, the best answer counts: dns.servers has a finding on the
+    difference.
     """
     found = [(judge(answer), answer) for answer in view.answers]
     if not found:
@@ -76,7 +76,7 @@ def finding(check: str, subject: object, severity: Severity, wanted: str, said: 
 def plain(
     check: str, subject: str, severity: Severity, failed: bool, seen: str, wanted: str, remedy: str
 ) -> Finding:
-    """Return the finding of a check that saw all it needed."""
+    """Return the finding of a check that could look."""
     status = Status.FAILED if failed else Status.OK
     return Finding(check, subject, severity, status, seen, wanted, remedy if failed else "")
 

@@ -1,4 +1,4 @@
-"""Checks of the host's way out, and of what it lets in, by the Health fact."""
+"""Checks of the host's network by the Health fact: what it can reach, and which ports are open."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tasks.checks.finding import Finding, Severity
 from tasks.checks.host import UNREAD
 from tasks.checks.judging import plain, unknown
 
-#: Open to the outside beside the mail services: SSH, whatever port its daemon is on.
+#: SSH may be open to the outside too, on whatever port its daemon listens.
 SSH, SSH_DAEMON = 22, "sshd"
 #: A web server beside the mail is nothing unusual.
 WEB_PORTS = frozenset({80, 443})
 
 
 def target(settings: Settings) -> str:
-    """Return host:port of what the host has to be able to connect to."""
+    """Return the host:port that the host must be able to connect to."""
     return settings.mail_relayhost or settings.mail_check_outbound
 
 
@@ -53,7 +53,7 @@ def _name(settings: Settings) -> str:
 
 
 def listening(settings: Settings, health: HealthState) -> Finding:
-    """host.listening: no port but those of mail, its web server and SSH is open to the public."""
+    """host.listening: only the ports of mail, its web server and SSH are open to the public."""
     check, subject = "host.listening", "public TCP ports"
     served = {SSH, *firewall.served(settings)}
     wanted = f"{', '.join(map(str, sorted(served)))} only"

@@ -17,7 +17,7 @@ from wanted.dns import Record
 
 
 def _ask_but_for_ours(settings: Settings, lookups: Lookups) -> Ask:
-    """Return the resolver with the host's A, AAAA and MX as wanted: whether they are is not SPF."""
+    """Return the resolver, but with our own A, AAAA and MX as wanted: other checks judge those."""
     known = {(domain, "MX"): f"10 {settings.mail_hostname}." for domain in settings.mail_domains}
     if settings.mail_ipv4:
         known[settings.mail_hostname, "A"] = str(settings.mail_ipv4)
@@ -34,7 +34,7 @@ def _ask_but_for_ours(settings: Settings, lookups: Lookups) -> Ask:
 def _evaluations(
     settings: Settings, record: str, domain: str, lookups: Lookups
 ) -> list[Evaluation]:
-    """Evaluate an SPF record for each of the host's addresses, or any where none is known."""
+    """Evaluate an SPF record for each address of the host, or for any address if none is known."""
     addresses = [str(each) for each in (settings.mail_ipv4, settings.mail_ipv6) if each] or [
         "192.0.2.1"
     ]
@@ -44,7 +44,7 @@ def _evaluations(
 
 # ---- SPF --------------------------------------------------------------------------------------
 def spf(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
-    """dns.spf, dns.spf_lookups, dns.spf_all: one record, that the host passes, within limits."""
+    """dns.spf, dns.spf_lookups, dns.spf_all: there is one record, and the host passes it."""
     view = lookups.everywhere(domain, "TXT")
     subject, wanted = f"{domain} SPF", dns.spf(settings)
     evaluated = partial(_evaluations, settings, domain=domain, lookups=lookups)
@@ -116,7 +116,7 @@ def _judge_spf(
 
 
 def helo_spf(settings: Settings, record: Record, lookups: Lookups) -> list[Finding]:
-    """dns.helo_spf: the host's own name, which bounces are judged by, has an SPF record."""
+    """dns.helo_spf: the host's own name has an SPF record; receivers judge bounces by it."""
     name, wanted = record.name, record.content
 
     def judge(answer: Answer) -> Verdict:
@@ -124,7 +124,7 @@ def helo_spf(settings: Settings, record: Record, lookups: Lookups) -> list[Findi
             return unsure(f"the name is an alias of {answer.alias} (dns.mx_cname)")
         evaluated = partial(_evaluations, settings, domain=name, lookups=lookups)
         said = _judge_spf(settings, name, answer, wanted, evaluated)
-        # Without one nothing is refused; by one that fails, mail is.
+        # Receivers refuse mail for a record that fails, but not for a missing one.
         missing = not spf_records(answer.records)
         return (
             Verdict(said.status, said.remedy, Severity.RECOMMENDED, said.seen) if missing else said
@@ -138,7 +138,7 @@ def helo_spf(settings: Settings, record: Record, lookups: Lookups) -> list[Findi
 def dkim(
     settings: Settings, domain: str, keys: Mapping[str, str], lookups: Lookups
 ) -> list[Finding]:
-    """dns.dkim: what is published is the key that the host signs with."""
+    """dns.dkim: the published key is the one that the host signs with."""
     name = f"{settings.mail_dkim_selector}._domainkey.{domain}"
     key = keys.get(domain)
     contents = (each.content for each in dns.records(settings, keys) if each.name == name)
@@ -174,7 +174,7 @@ def _judge_key(published: Mapping[str, str], key: str) -> Verdict:
 
 # ---- DMARC ------------------------------------------------------------------------------------
 def dmarc(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
-    """dns.dmarc: one record, valid, with the policy of the settings (RFC 9989)."""
+    """dns.dmarc: there is one valid record, with the policy of the settings (RFC 9989)."""
     wanted = dns.dmarc(settings, domain)
 
     def judge(answer: Answer) -> Verdict:
@@ -199,10 +199,10 @@ def dmarc(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
 
 def alignment(domain: str, keys: Mapping[str, str], lookups: Lookups) -> list[Finding]:
     """
-    dns.dmarc_alignment: signature and envelope are of the domain that a message claims.
+    dns.dmarc_alignment: signature and envelope are of the domain in a message's From.
 
-    Users send as addresses of their domain only, From and envelope alike, so SPF aligns whatever
-    `aspf` says; the signature does where the host has a key of that very domain.
+    SPF aligns whatever `aspf` says, since From and envelope of what users send are always of the
+    same domain. The signature aligns if the host has a key of that domain.
     """
 
     def judge(answer: Answer) -> Verdict:
@@ -219,7 +219,7 @@ def alignment(domain: str, keys: Mapping[str, str], lookups: Lookups) -> list[Fi
 
 # ---- TLS reports --------------------------------------------------------------------------------
 def tls_reports(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
-    """dns.tlsrpt: others may report where they found no proper TLS (RFC 8460)."""
+    """dns.tlsrpt: there is an address for reports of TLS that failed (RFC 8460)."""
     name = f"_smtp._tls.{domain}"
     ours = next((record.content for record in wanted if record.name == name), None)
     if ours is None:
@@ -237,7 +237,7 @@ def tls_reports(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list
 
 # ---- MTA-STS ------------------------------------------------------------------------------------
 def mta_sts_record(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
-    """dns.mta_sts: the record has the id of the settings' policy; else others keep an older one."""
+    """dns.mta_sts: the record's id is that of the policy; by another id others keep an old one."""
     if not mta_sts.runs(settings):
         return []
     name, ours = f"_mta-sts.{domain}", mta_sts.record(settings)

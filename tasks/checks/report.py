@@ -1,4 +1,4 @@
-"""One host's findings as a table to read, as JSON, and as a page (HTML)."""
+"""The findings of one host as a table to read, as JSON, and as a page (HTML)."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Report:
     findings: Sequence[Finding]
 
     def of(self, status: Status) -> list[Finding]:
-        """Return the findings that ended so; of those that failed, the gravest first."""
+        """Return the findings with this status; among the failed ones the gravest come first."""
         found = [each for each in self.findings if each.status == status]
         if status == Status.FAILED:
             found.sort(key=lambda each: _BY_SEVERITY.index(each.severity))
         return found
 
     def summary(self) -> dict[str, int]:
-        """Return how many checks ended how."""
+        """Return how many checks ended with each status."""
         counts = {str(status): len(self.of(status)) for status in Status}
         return {
             "checks": len(self.findings),
@@ -77,7 +77,7 @@ def as_html(report: Report) -> str:
 
 
 def as_table(report: Report, colour: bool) -> str:
-    """Return the report for a terminal: what needs a hand comes last, where the eye is."""
+    """Return the report for a terminal; what to mend comes last, right above the prompt."""
     lines = [heading(report.host, report.time), ""]
     for finding in report.of(Status.OK):
         lines.append(_line(Status.OK, finding.id, f"{finding.subject}: {finding.seen}", colour))

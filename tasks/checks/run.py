@@ -1,4 +1,4 @@
-"""All checks of the current host, at the same time: reads its facts, asks the world, judges."""
+"""Run all checks of the current host at the same time: read its facts, ask the world, judge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tasks.checks.report import Report
 from tasks.lookups import Lookups, resolvers
 from tasks.reach import Place, places, published_ports
 
-#: After these nobody is asked in DNS any more.
+#: No question to DNS after these.
 DNS_SECONDS = 10.0
 THREADS = 32
 
@@ -38,7 +38,7 @@ def report(settings: Settings) -> Report:
         raise DeployError("is no mail host yet: run deploy.py (`make deploy`) first")
     lookups = Lookups(resolvers(settings), DNS_SECONDS)
     with ThreadPoolExecutor(THREADS) as threads:
-        # The world is asked while the host's facts are read.
+        # Ask the world while pyinfra reads the host's facts.
         asked = [threads.submit(check) for check in dns.checks(settings, lookups)]
         listed = threads.submit(blocklists.findings, settings, lookups)
         published = published_ports(host.data.get("published_ports"))
@@ -81,7 +81,7 @@ def _look_at_ports(
     lookups: Lookups,
     threads: ThreadPoolExecutor,
 ) -> dict[int, Future[tls.Served]]:
-    """Connect to each port, where it is published, or at the host's address."""
+    """Start to look at each port, at the place where it is published or at the host's address."""
     hosts: list[object] = [settings.mail_ipv4 or settings.mail_ipv6]
     if not published and not hosts[0]:
         hosts = [*sorted(lookups.addresses(settings.mail_hostname)), settings.mail_hostname]

@@ -1,4 +1,4 @@
-"""Checks of who answers in DNS: do the servers of a zone agree, and what does a resolver see?"""
+"""Checks of DNS servers: do the servers of a zone agree, and does the resolver agree with them?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.lookups import Lookups
 
 
 def findings(settings: Settings, lookups: Lookups) -> list[Finding]:
-    """Judge what all other checks of DNS were answered: call it after them."""
+    """Judge the answers that all other checks of DNS got: call it after them."""
     views = list(lookups.views.values())
     names = [settings.mail_hostname, *settings.mail_domains, *settings.mail_null_domains]
     zones = {name: lookups.zone(name) for name in names}
@@ -22,7 +22,7 @@ def findings(settings: Settings, lookups: Lookups) -> list[Finding]:
     ]
     missing = [name for name, zone in zones.items() if not zone.name and not zone.error]
     found += [_no_zone(name) for name in missing if not _is_below(name, missing)]
-    # The address's own zone is the provider's: only a name that depends on who answers matters.
+    # The provider runs the reverse zone: it matters only where its servers name different hosts.
     reverse = [view for view in views if view.type == "PTR" and differing(view)]
     found += [authoritative(view.zone, [view]) for view in reverse]
     return [*found, resolver(lookups.resolvers, views)]
@@ -56,7 +56,7 @@ def authoritative(zone: Zone, views: Sequence[View]) -> Finding:
 
 
 def differing(view: View) -> list[str]:
-    """Return what each server says of a name and type, where not all say the same."""
+    """Return a line for each server's answer to a name and type, [] where all say the same."""
     if len({answer for answer in view.at.values() if not answer.error}) < 2:
         return [f"{view}: {answer.error}" for answer in view.at.values() if answer.error]
     return [
@@ -65,7 +65,7 @@ def differing(view: View) -> list[str]:
 
 
 def resolver(addresses: Sequence[str], views: Sequence[View]) -> Finding:
-    """dns.resolver: a resolver sees what the authoritative servers say."""
+    """dns.resolver: the resolver says what the authoritative servers say."""
     check, subject = "dns.resolver", f"resolver {', '.join(addresses) or 'of this machine'}"
     wanted = "the same as at the authoritative servers"
     if views and all(view.resolver.error for view in views):

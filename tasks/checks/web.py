@@ -1,6 +1,6 @@
 """
-Checks of what is fetched over HTTPS: the MTA-STS policy, and the settings for mail programs, each
-as its clients fetch it.
+Checks of the documents on HTTPS, fetched as clients do: the MTA-STS policy, and the settings for
+mail programs.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def checks(
     settings: Settings, published: Mapping[int, Place], lookups: Lookups
 ) -> list[Callable[[], list[Finding]]]:
     """
-    Return every check; each may run in its own thread.
+    Return the checks; each may run in its own thread.
 
-    + published: port -> where it is reached instead of at its name's address
+    + published: port -> where to connect instead of the address of the name
     """
     found: list[Callable[[], list[Finding]]] = []
     for domain in settings.mail_domains:
@@ -42,7 +42,7 @@ def _ask(
     published: Mapping[int, Place],
     lookups: Lookups,
 ) -> Fetched | None:
-    """Return what came of it; None where this machine can't ask."""
+    """Return the answer to a request; None where this machine can't ask."""
     name, _, path = url.partition("/")
     ours = settings.mail_ipv4 or settings.mail_ipv6
     hosts = [str(ours)] if settings.mail_web and ours else []  # dns.web_names judges the name
@@ -59,14 +59,14 @@ def _ask(
 def policy(
     settings: Settings, domain: str, published: Mapping[int, Place], lookups: Lookups
 ) -> list[Finding]:
-    """web.mta_sts: the policy that others fetch is the one of the settings (RFC 8461, 3.3)."""
+    """web.mta_sts: others fetch the policy that the settings want (RFC 8461, 3.3)."""
     url = f"mta-sts.{domain}/{mta_sts.PATH}"
     got = _ask(settings, url, "GET", published, lookups)
     return [judged_policy(settings, f"https://{url}", got)]
 
 
 def judged_policy(settings: Settings, url: str, got: Fetched | None) -> Finding:
-    """Return what is to be said of a policy as it was fetched."""
+    """Return the finding on a policy that was fetched."""
     check, wanted = "web.mta_sts", mta_sts.policy(settings).strip().replace("\n", ", ")
     severity = Severity.RECOMMENDED
     if got is None:
@@ -86,7 +86,7 @@ def judged_policy(settings: Settings, url: str, got: Fetched | None) -> Finding:
 
 
 def excused(finding: Finding) -> Finding:
-    """Return unknown for what only fails by the certificate that tls.certificate has named."""
+    """Return "unknown" for a check of HTTPS that failed by the certificate: that has a finding."""
     if not finding.id.startswith("web.") or not finding.seen.startswith("the certificate"):
         return finding
     why = "the certificate is not right (tls.certificate)"
@@ -94,7 +94,7 @@ def excused(finding: Finding) -> Finding:
 
 
 def _refused(got: Fetched, *types: str) -> str:
-    """Return why a client takes nothing from an answer, "" where it does."""
+    """Return why a client rejects an answer, "" where it accepts it."""
     if got.error:
         return got.error
     if got.status != 200:
@@ -103,7 +103,7 @@ def _refused(got: Fetched, *types: str) -> str:
 
 
 def _fields(text: str) -> dict[str, list[str]]:
-    """Parse a policy's "key: value" lines; of which `mx` may come several times."""
+    """Parse the "key: value" lines of a policy; `mx` may come several times."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         key, _, value = line.partition(":")
@@ -128,7 +128,7 @@ def documents_served(
 
 
 def judged_settings(check: str, url: str, wanted: str, got: Fetched | None) -> Finding:
-    """Return what is to be said of a document for mail programs as it was fetched."""
+    """Return the finding on a document for mail programs that was fetched."""
     severity, shown = Severity.RECOMMENDED, _servers(wanted)
     if got is None:
         return unknown(check, url, severity, "nobody could be asked", shown)
@@ -139,7 +139,7 @@ def judged_settings(check: str, url: str, wanted: str, got: Fetched | None) -> F
 
 
 def _servers(text: str) -> str:
-    """Return the hosts and ports of a document of either kind, in its order."""
+    """Return the hosts and ports that a document names, whichever of the two kinds it is."""
     try:
         elements = [(each.tag.rpartition("}")[2].lower(), each.text) for each in _tree(text).iter()]
     except ElementTree.ParseError as error:
@@ -150,6 +150,6 @@ def _servers(text: str) -> str:
 
 
 def _tree(text: str) -> ElementTree.Element:
-    if "<!DOCTYPE" in text:  # entities could make it endless
+    if "<!DOCTYPE" in text:  # its entities could expand without end
         raise ElementTree.ParseError("a document type, which these have not")
     return ElementTree.fromstring(text)

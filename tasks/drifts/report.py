@@ -1,4 +1,4 @@
-"""One host's drift as a table to read and as JSON."""
+"""The drift of one host as a table to read and as JSON."""
 
 from __future__ import annotations
 

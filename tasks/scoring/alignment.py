@@ -1,4 +1,4 @@
-"""DMARC (RFC 9989): is there a policy, and do SPF or DKIM speak for the address in From?"""
+"""DMARC (RFC 9989): is there a policy, and does SPF or DKIM pass for the domain in From?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Policy = tuple[str, dict[str, str]]
 
 
 def policies(domain: str, lookups: Lookups) -> list[Policy]:
-    """Return the nearest DMARC records, of the domain or one above it, and where they are."""
+    """Return (name, tags) of the nearest DMARC records, at the domain or at one above it."""
     for name in _upwards(domain):
         texts = records(lookups, f"_dmarc.{name}", "TXT")
         found = [text for text in texts if text.startswith("v=DMARC1")]
@@ -34,7 +34,7 @@ def _upwards(domain: str) -> Iterator[str]:
 
 def aligned(author: str, domain: str, mode: str) -> bool:
     """
-    Whether a domain speaks for the author's: the same one, or in relaxed mode one below the other.
+    Whether two domains are aligned: they are the same, or in relaxed mode one is below the other.
 
     + mode: "s" or "r", as in adkim= and aspf=
     """

@@ -1,8 +1,8 @@
 """
-The one message on its way through the host: a login that lives for seconds, and a sink.
+Send one message through the host: by a login that lives for seconds, to a sink on the host itself.
 
-The sink is smtp-sink(1) of Debian's postfix package on the host's loopback, as a transient unit of
-systemd: whatever becomes of this run, a minute later the unit, its folder and the login are gone.
+The sink is smtp-sink(1) of Debian's postfix package on the host's loopback, in a transient unit of
+systemd: even if this run is killed, the unit, its folder and the login are gone a minute later.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from wanted.addresses import score_sender
 
 _UNIT = "mailhost-sink"
 
-# The login comes last, and only while the sink runs: the sink's end is the login's end.
+# The login is written last, and only while the sink runs: when the sink ends, so does the login.
 _OPEN = f"""
 set -eu
 fail() {{ echo "$*" >&2; exit 1; }}
@@ -93,7 +93,7 @@ def exchange(settings: Settings, published: Mapping[int, Place]) -> Received:
 
 
 def _on_host(text: str, *arguments: str, stdin: str | None = None) -> list[str]:
-    """Run a script on the host, now, as facts are; return its output."""
+    """Run a script on the host at once, as pyinfra runs facts; return its output."""
     found, _ = pop_global_arguments(host.state, host, {})
     connector = {key: value for key, value in found.items() if key in CONNECTOR_ARGUMENT_KEYS}
     command = script(text, *arguments, stdin=stdin)

@@ -1,4 +1,4 @@
-"""A received message, judged from every side at the same time."""
+"""All parts of the score of a received message, judged at the same time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.scoring.questions import LookupFailed, addresses, pointers, score_loo
 
 
 def judge(settings: Settings, received: Received, published: Mapping[int, Place]) -> list[Part]:
-    """Return every part of the score; what DNS does not answer is unknown, not wrong."""
+    """Return every part of the score; a part is unknown, not wrong, if DNS does not answer."""
     lookups = score_lookups(settings)
     sending, now = sending_addresses(settings), datetime.now(UTC)
     with ThreadPoolExecutor() as pool:
@@ -48,7 +48,7 @@ def judge(settings: Settings, received: Received, published: Mapping[int, Place]
 
 
 def sending_addresses(settings: Settings) -> list[Address]:
-    """Return the addresses that others see the host's mail come from, as far as they are known."""
+    """Return the addresses that the host sends from, as others see them; [] if not known."""
     if settings.mail_relayhost:
         return []
     return [each for each in (settings.mail_ipv4, settings.mail_ipv6) if each is not None]
@@ -64,7 +64,7 @@ def _answered(aspect: Aspect, ask: Callable[[], Part]) -> Part:
 def _spamassassin(
     received: Received, sending: Sequence[Address], lookups: Lookups, now: datetime
 ) -> Part:
-    """Ask SpamAssassin about the message as a receiving server would have stored it."""
+    """Ask SpamAssassin about the message as a receiving server would store it."""
     if not sending:
         return spamassassin.judge(received.raw)
     name = _confirmed_name(sending[0], lookups)
@@ -72,7 +72,7 @@ def _spamassassin(
 
 
 def _confirmed_name(address: Address, lookups: Lookups) -> str | None:
-    """Return an address's name where that leads back to it, as a mail server looks it up."""
+    """Return the address's name if that leads back to the address, as a mail server does."""
     try:
         found = (each for each in pointers(lookups, address) if address in addresses(lookups, each))
         return next(found, None)

@@ -16,7 +16,7 @@ HELO = Aspect("score.helo", "HELO", "a name that leads to the host's addresses")
 
 
 def pointer(received: Received, sending: Sequence[Address], lookups: Lookups) -> Part:
-    """Judge the PTR record of each address that the host sends by."""
+    """Judge the PTR record of each address that the host sends from."""
     if not sending:
         return POINTER.unknown("", NO_ADDRESS)
     problems = [problem for each in sending if (problem := _pointer(each, received.helo, lookups))]
@@ -39,7 +39,7 @@ def _pointer(address: Address, helo: str, lookups: Lookups) -> str | None:
 
 
 def greeting(received: Received, sending: Sequence[Address], lookups: Lookups) -> Part:
-    """Judge the name that the host introduces itself by."""
+    """Judge the name in the host's HELO."""
     helo = received.helo
     if not sending:
         return HELO.unknown(helo, NO_ADDRESS)

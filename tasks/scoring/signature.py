@@ -1,4 +1,4 @@
-"""DKIM (RFC 6376): does a signature of the message verify by the key in DNS? Judged by dkimpy."""
+"""DKIM (RFC 6376): does a signature of the message verify by the key in DNS? dkimpy judges."""
 
 from __future__ import annotations
 

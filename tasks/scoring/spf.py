@@ -15,7 +15,7 @@ ASPECT = Aspect("score.spf", "SPF", "pass")
 
 
 def results(received: Received, sending: Sequence[Address], lookups: Lookups) -> dict[Address, str]:
-    """Return "pass", "softfail", "none", "temperror", … for each address that the host sends by."""
+    """Return the result of each address that the host sends from: "pass", "fail", "none", …."""
     sender, helo = received.mail_from, received.helo
     return {address: check_host(address, sender, helo, lookups.ask) for address in sending}
 

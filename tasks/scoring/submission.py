@@ -1,4 +1,4 @@
-"""The host as clients reach it from here: submission, and TLS on port 25."""
+"""What clients do with the host: submit a message; and TLS on port 25."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.scoring.part import Aspect, Part, ScoreError
 #: Seconds for a connection to one address.
 TIMEOUT = 5.0
 LOST = 0.5
-#: Given, since smtplib would ask DNS for this machine's own name.
+#: Said in EHLO: smtplib would ask DNS for the name of this machine.
 EHLO = "localhost"
 TLS = Aspect("score.tls", "TLS", "STARTTLS on port 25, with a certificate")
 
@@ -25,7 +25,7 @@ def _places(settings: Settings, published: Mapping[int, Place], port: int) -> li
 
 
 def _lenient() -> ssl.SSLContext:
-    """TLS with whatever certificate: it may be self-signed, and the login lives for seconds."""
+    """Accept any certificate: it may be self-signed, and the login lives for seconds only."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -33,7 +33,7 @@ def _lenient() -> ssl.SSLContext:
 
 
 def connect(settings: Settings, published: Mapping[int, Place]) -> smtplib.SMTP:
-    """Return a session with the submission service, in TLS: 465, or else 587."""
+    """Return a session with the submission service, in TLS: on port 465, or else on 587."""
     tried = []
     for port in (465, 587):
         for place in _places(settings, published, port):
@@ -66,7 +66,7 @@ def _reason(error: Exception) -> str:
 
 def send(client: smtplib.SMTP, login: str, password: str, message: EmailMessage) -> None:
     """Log in and submit the message."""
-    client.sock.settimeout(30)  # type: ignore[union-attr]  # the milters read it first
+    client.sock.settimeout(30)  # type: ignore[union-attr]  # the host answers only when its milters have read the message
     try:
         client.login(login, password)
         client.send_message(message)
