@@ -16,7 +16,7 @@ from wanted.dns import Record, records
 
 ADDRESS, ADDRESS6 = "192.0.2.25", "2001:db8::25"
 KEYS = {"example.org": "MIIBkey1", "second.org": "MIIBkey2"}
-MAIL = settings(
+SETTINGS = settings(
     mail_ipv4=ADDRESS,
     mail_ipv6=ADDRESS6,
     mail_client_names=["imap", "smtp"],
@@ -51,18 +51,18 @@ class Told(Lookups):
         return View(name, kind, Zone("example.org", (HERE,)), {HERE: answer}, answer)
 
 
-def healthy(mail: Settings = MAIL) -> Table:
+def healthy(host_settings: Settings = SETTINGS) -> Table:
     """What is published where all is right."""
     table: Table = {}
-    for record in records(mail, KEYS):
+    for record in records(host_settings, KEYS):
         table.setdefault((record.name, record.type), []).append(record.content)
     return table
 
 
-def judged(table: Table, mail: Settings = MAIL) -> list[Finding]:
+def judged(table: Table, host_settings: Settings = SETTINGS) -> list[Finding]:
     """Run every check of DNS."""
     told = Told(table)
-    checks = [*dns.checks(mail, told), *dns.key_checks(mail, KEYS, told)]
+    checks = [*dns.checks(host_settings, told), *dns.key_checks(host_settings, KEYS, told)]
     return [finding for check in checks for finding in check()]
 
 
@@ -201,9 +201,9 @@ def test_an_include_that_nobody_answers_for() -> None:
 
 
 def test_an_address_that_the_inventory_does_not_have() -> None:
-    mail = settings(mail_ipv4=ADDRESS)
-    published = {**healthy(mail), ("mail.example.org", "AAAA"): [ADDRESS6]}
-    (failed,) = (each for each in judged(published, mail) if each.status == Status.FAILED)
+    host_settings = settings(mail_ipv4=ADDRESS)
+    published = {**healthy(host_settings), ("mail.example.org", "AAAA"): [ADDRESS6]}
+    (failed,) = (each for each in judged(published, host_settings) if each.status == Status.FAILED)
     assert (failed.id, failed.severity) == ("dns.a", Severity.RECOMMENDED)
     assert failed.remedy == "remove it, or set mail_ipv6 in the inventory"
     without = settings()
@@ -213,7 +213,7 @@ def test_an_address_that_the_inventory_does_not_have() -> None:
 def test_a_domain_without_a_key_of_its_own_on_the_host() -> None:
     findings = [
         finding
-        for check in dns.key_checks(MAIL, {"example.org": "MIIBkey1"}, Told(healthy()))
+        for check in dns.key_checks(SETTINGS, {"example.org": "MIIBkey1"}, Told(healthy()))
         for finding in check()
     ]
     assert [(each.id, each.subject) for each in findings if each.status == Status.FAILED] == [
@@ -272,9 +272,9 @@ def test_srv(changes: Table, status: Status) -> None:
     ],
 )
 def test_caa(published: list[str], status: Status) -> None:
-    (finding,) = dns.authorities(MAIL, CAA, Told({("mail.example.org", "CAA"): published}))
+    (finding,) = dns.authorities(SETTINGS, CAA, Told({("mail.example.org", "CAA"): published}))
     assert (finding.id, finding.status, finding.subject) == ("dns.caa", status, "CAA")
-    assert dns.authorities(MAIL, [], Told({})) == []
+    assert dns.authorities(SETTINGS, [], Told({})) == []
 
 
 @pytest.mark.parametrize(

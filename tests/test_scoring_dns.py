@@ -186,8 +186,8 @@ def test_helo(a: list[str], lost: float, seen: str) -> None:
 
 
 def test_behind_a_smarthost_our_addresses_are_not_judged() -> None:
-    mail = settings(mail_ipv4="192.0.2.25", mail_ipv6="2001:db8::25")
-    assert list(map(str, judge.sending_addresses(mail))) == ["192.0.2.25", "2001:db8::25"]
+    host_settings = settings(mail_ipv4="192.0.2.25", mail_ipv6="2001:db8::25")
+    assert list(map(str, judge.sending_addresses(host_settings))) == ["192.0.2.25", "2001:db8::25"]
     behind = settings(mail_ipv4="192.0.2.25", mail_relayhost="smtp.example.net:587")
     assert judge.sending_addresses(behind) == []
     for part in (names.pointer(captured(), [], zone()), names.greeting(captured(), [], zone())):
