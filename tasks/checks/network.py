@@ -8,8 +8,8 @@ from facts.health import HealthState
 from services import firewall
 from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
-from tasks.checks.host import UNREAD
 from tasks.checks.judging import plain, unknown
+from tasks.checks.machine import UNREAD
 
 #: SSH may be open to the outside too, on whatever port its daemon listens.
 SSH, SSH_DAEMON = 22, "sshd"

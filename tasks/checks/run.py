@@ -14,8 +14,7 @@ from facts.health import Health, HealthState
 from facts.opendkim import SigningKeys, public_keys
 from facts.services import Services
 from settings.models import Settings
-from tasks.checks import blocklists, dane, dns, network, servers, tls, web
-from tasks.checks import host as machine
+from tasks.checks import blocklists, dane, dns, machine, network, servers, tls, web
 from tasks.checks.finding import Finding, Status
 from tasks.checks.report import Report
 from tasks.lookups import Lookups, resolvers
