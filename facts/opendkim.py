@@ -67,6 +67,19 @@ def _bits(public_key: str) -> int:
     return key.key_size if isinstance(key, RSAPublicKey) else 0
 
 
+def public_keys(found: dict[str, dict[str, SigningKey]], selector: str) -> dict[str, str]:
+    """
+    Return domain -> public key of a selector, as wanted/dns.py takes them.
+
+    + found: what SigningKeys returns; a file that is no private key is left out
+    """
+    return {
+        domain: key["public_key"]
+        for domain, selectors in found.items()
+        if (key := selectors.get(selector)) and key["public_key"]
+    }
+
+
 class SigningKeys(FactBase[dict[str, dict[str, SigningKey]]]):
     """
     Returns domain → selector → key, for each DOMAIN/SELECTOR.private:

@@ -14,7 +14,7 @@ from wanted.rendering import render
 CONF = "/etc/dovecot/dovecot.conf"
 USERS = "/etc/dovecot/users"
 #: The login of `make score` (tasks/score.py), which writes it and takes it away again.
-PROBE_USERS = "/etc/dovecot/probe-users"
+SCORE_USERS = "/etc/dovecot/probe-users"
 #: Debian release -> the Dovecot whose configuration language it speaks (2.4 reads no 2.3 file).
 SERIES = {"12": "2.3", "13": "2.4"}
 
@@ -34,8 +34,8 @@ def main(settings: Settings, machine: MachineState) -> str:
         primary_domain=settings.primary_domain,
         pem=PEM,
         mail_folder=MAIL_FOLDER,
-        probe_users=PROBE_USERS,
-        probe=addresses.probe(settings),
+        score_users=SCORE_USERS,
+        score_sender=addresses.score_sender(settings),
         uid=owner_of_mail(machine)[0],
     )
 
@@ -65,7 +65,7 @@ DOVECOT = Service(
         File(CONF, RELOAD, main),
         File(USERS, _READ_AGAIN, passwd_file, group="dovecot", mode="640", secret=True),
         # Empty: should a run of `make score` be cut off, the next deploy empties it as well.
-        File(PROBE_USERS, _READ_AGAIN, lambda *_: "", group="dovecot", mode="640", secret=True),
+        File(SCORE_USERS, _READ_AGAIN, lambda *_: "", group="dovecot", mode="640", secret=True),
         drop_in("dovecot"),
     ),
     affected_by={PEM: RELOAD},

@@ -18,7 +18,7 @@ TABLES = "/etc/postfix/tables"
 #: OpenDKIM's script for From: headers (services/opendkim.py) reads it as well.
 SENDER_LOGINS = f"{TABLES}/sender_logins"
 #: Where `make score` (tasks/score.py) sends its message: to a port of the host's loopback.
-PROBE_DOMAIN = "probe.invalid"
+SCORE_DOMAIN = "probe.invalid"
 SINK_PORT = 10025
 
 #: Nobody's domain (RFC 2606): forwarded mail is in it between its two passes (master.cf, forward).
@@ -62,8 +62,8 @@ def _next_hop(settings: Settings, target: str) -> str:
 def sender_logins(settings: Settings) -> list[tuple[str, str]]:
     """Return (address, logins that may send as it), see smtpd_sender_login_maps."""
     owners = addresses.sender_logins(settings)
-    probe = addresses.probe(settings)
-    owners[probe] = [probe]
+    score_sender = addresses.score_sender(settings)
+    owners[score_sender] = [score_sender]
     return [(address, ",".join(logins)) for address, logins in owners.items()]
 
 
@@ -90,7 +90,7 @@ def _main(settings: Settings, machine: MachineState) -> Mapping[str, object]:
         "forward_domain": FORWARD_DOMAIN,
         "dmarc": settings.mail_dmarc_inbound,
         "limits": limits.enabled(settings),
-        "probe_domain": PROBE_DOMAIN,
+        "score_domain": SCORE_DOMAIN,
         "sink_port": SINK_PORT,
         "vmail": owner_of_mail(machine),
     }
@@ -119,7 +119,7 @@ def _probes(settings: Settings) -> list[tuple[str, ...]]:
     name, postmaster = settings.mail_hostname, f"postmaster@{settings.primary_domain}"
     probes: list[tuple[str, ...]] = [("smtp", "25", name, PEM, postmaster)]
     for port, mode in (("587", "starttls"), ("465", "tls")):
-        probes.append(("submission", port, mode, name, PEM, dovecot.PROBE_USERS, postmaster))
+        probes.append(("submission", port, mode, name, PEM, dovecot.SCORE_USERS, postmaster))
     if addresses.remote_targets(settings):
         probes.append(("greets", "10026", name))
     return probes

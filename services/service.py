@@ -95,7 +95,7 @@ class Folder:
 @dataclass(frozen=True)
 class Place:
     """
-    A file or folder whose content is not ours to say, but whose owner and mode are.
+    A file or folder of which we decide owner and mode, but not the content.
 
     + owner: user and group, e.g. "opendkim:opendkim"
     + mode: as in stat(1), e.g. "600"

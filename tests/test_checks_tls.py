@@ -24,7 +24,7 @@ from tasks.checks.tls import Served
 from tests.inventory import settings
 
 NOW = datetime.now(UTC)
-MAIL = settings(mail_client_names=["imap"])
+SETTINGS = settings(mail_client_names=["imap"])
 NAMES = ["mail.example.org", "imap.example.org"]
 KEY = ec.generate_private_key(ec.SECP256R1())
 

@@ -124,6 +124,8 @@ def test_signing_keys() -> None:
             "root root 644 - /etc/dkimkeys/second.org/default.private",
         ]
     )
+    assert opendkim.public_keys(keys, "s2026") == {"example.org": public}
+    assert opendkim.public_keys(keys, "default") == {}  # no private key is in that file
     key = keys["example.org"]["s2026"]
     assert (key["owner"], key["mode"], key["bits"], key["public_key"]) == (
         "opendkim",

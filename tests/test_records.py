@@ -14,7 +14,7 @@ from operations.configuration import probe_lines
 from services.all import ALL
 from services.configuration import configurations, secrets, unseen, wanted_packages, watched
 from services.service import RELOAD, RESTART, File, Service
-from tasks.checks.host import expected
+from tasks.checks.machine import expected
 from tasks.drifts import machine as packages_on_host
 from tasks.drifts import units
 from tests.inventory import settings

@@ -20,7 +20,7 @@ from settings.models import Settings
 from tasks.drifts import files, machine, network, units
 from tasks.drifts.row import Row
 
-PASSWD_FILES = (dovecot.USERS, dovecot.PROBE_USERS)
+PASSWD_FILES = (dovecot.USERS, dovecot.SCORE_USERS)
 
 
 @dataclass(frozen=True)
