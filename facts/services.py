@@ -13,30 +13,8 @@ from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import script
+from facts.watched import Watched
 from layout import STAMPS
-
-
-@dataclass(frozen=True)
-class Watched:
-    """
-    A service to look at.
-
-    + name: what the result calls it
-    + unit: whether it starts at boot, this unit knows
-    + holders: Debian release -> the unit that holds its processes, where that is another one
-    + effects: path of a file, or of a folder of files, that it reads -> what the service needs when
-      that has changed: "reload" or "restart"
-    """
-
-    name: str
-    unit: str
-    holders: Mapping[str, str] = field(default_factory=dict)
-    effects: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def units(self) -> tuple[str, ...]:
-        """The unit, and those that hold its processes on some release."""
-        return self.unit, *self.holders.values()
 
 
 @dataclass(frozen=True)

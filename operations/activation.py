@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pyinfra.api import StringCommand
 
-from facts.services import ServiceState, Watched
+from facts.services import ServiceState
 from facts.shell import script
+from facts.watched import Watched
 from layout import KEPT, STAMPS
 from operations.scripts import shell
 from operations.transaction import Entry, bundle

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from facts.configuration import FileState
 from facts.machine import MachineState
-from facts.services import Watched
+from facts.watched import Watched
 from layout import MAIL_FOLDER, PEM, TLS_PORTS
 from services.service import File, Service
 from settings.models import Settings
