@@ -1,4 +1,4 @@
-"""Write docs/settings.md from the models in settings/ (`make docs`)."""
+"""Write docs/settings.md from the models in settings/, and docs/memory.md's table (`make docs`)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from docs import memory
 from settings.base import Model, merged_fields, models_in
 from settings.models import Settings
 
@@ -95,10 +96,12 @@ _BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMaximum": "bel
 
 
 def main() -> None:
-    """Write the page; with --check, exit 1 where it is stale."""
-    if "--check" in sys.argv[1:]:
-        sys.exit(0 if PAGE.read_text() == page() else f"{PAGE.name} is stale: run 'make docs'")
-    PAGE.write_text(page())
+    """Write the pages; with --check, exit 1 where one is stale."""
+    for path, text in ((PAGE, page()), (memory.PAGE, memory.page())):
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text)
+        elif path.read_text() != text:
+            sys.exit(f"{path.name} is stale: run 'make docs'")
 
 
 if __name__ == "__main__":
