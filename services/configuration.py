@@ -112,15 +112,13 @@ def _wanted(
             content = render(file.source, **{**values, **file.values(settings, machine)})
         else:
             content = file.source(settings, machine)
-    # What must not exist has no text to hide.
-    secret = file.secret and content is not None
     return WantedFile(
         file.path,
         content,
         file.owner,
         file.group,
         file.mode,
-        secret,
+        file.secret,
         file.learned,
         file.checked,
     )
