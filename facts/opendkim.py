@@ -12,8 +12,7 @@ from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 from facts.shell import script
-
-KEYS = "/etc/dkimkeys"
+from layout import DKIM_KEYS
 
 
 class SigningKey(TypedDict):
@@ -95,7 +94,7 @@ class SigningKeys(FactBase[dict[str, dict[str, SigningKey]]]):
     default = dict
 
     @override
-    def command(self, keys_dir: str = KEYS) -> StringCommand:
+    def command(self, keys_dir: str = DKIM_KEYS) -> StringCommand:
         return script(_SCRIPT, keys_dir)
 
     @override

@@ -16,7 +16,7 @@ from wanted import dns, record_lists, zones
 
 settings = checked_settings()
 keys = public_keys(host.get_fact(SigningKeys), settings.mail_dkim_selector)
-certificate = host.get_fact(Certificate) if dns.key_stays(settings) else None
+certificate = host.get_fact(Certificate) if settings.mail_tls.key_stays else None
 tls_key = certificate.key_sha256 if certificate else ""
 groups = dns.grouped(settings, keys, tls_key)
 wanted = dns.records(settings, keys, tls_key)

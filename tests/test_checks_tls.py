@@ -141,9 +141,8 @@ GOOD = Served(certificate=issued(), version="TLSv1.3")
 def judged(
     changes: dict[int, Served], inactive: Sequence[str] = (), mode: str = "self-signed"
 ) -> dict[str, Finding]:
-    host_settings = SETTINGS.model_copy(
-        update={"mail_tls": SETTINGS.mail_tls.model_copy(update={"mode": mode})}
-    )
+    brought = {"cert": "chain.pem", "key": "key.pem"} if mode == "files" else {}
+    host_settings = settings(mail_client_names=["imap"], mail_tls={"mode": mode, **brought})
     served = {port: changes.get(port, GOOD) for port in tls.PORTS}
     return {each.id: each for each in tls.findings(host_settings, served, inactive, NOW)}
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from settings.models import Settings
 from tests.inventory import settings
-from wanted.dns import AT_THE_PROVIDER, TTL, Record, grouped, key_stays, records
+from wanted.dns import AT_THE_PROVIDER, TTL, Record, grouped, records
 from wanted.record_lists import notices, provider_text, table
 from wanted.zones import rdata, reverse_zones, zone_content, zone_files
 
@@ -123,8 +123,8 @@ def test_tlsa_records_where_the_key_stays() -> None:
     found = [each for each in records(example(), KEYS, "ab" * 32) if each.type == "TLSA"]
     assert [each.name for each in found] == [f"_{port}._tcp.{HOST}" for port in ports]
     assert {(each.content, each.required) for each in found} == {("3 1 1 " + "ab" * 32, False)}
-    assert key_stays(example())
-    assert not key_stays(example(mail_tls={"mode": "files", "cert": "c", "key": "k"}))
+    assert example().mail_tls.key_stays
+    assert not example(mail_tls={"mode": "files", "cert": "c", "key": "k"}).mail_tls.key_stays
 
 
 def test_a_null_domain_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def test_signing_keys() -> None:
         (opendkim.parse_signing_keys, ["nonsense"]),
         (configuration.parse_file_states, ["nonsense"]),
         (mailboxes.parse_mailbox_folders, ["nonsense"]),
-        (services.parse_services, ["nonsense"]),
+        (partial(services.parse_services, watched=[]), ["nonsense"]),
         (machine.parse_machine, ["nonsense"]),
     ],
 )

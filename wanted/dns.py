@@ -99,11 +99,6 @@ def _host_records(settings: Settings) -> list[Record]:
     return found
 
 
-def key_stays(settings: Settings) -> bool:
-    """Whether renewal keeps the certificate's key, so that TLSA records stay right."""
-    return settings.mail_tls.mode == "self-signed" or getattr(settings.mail_tls, "reuse_key", False)
-
-
 def tlsa(settings: Settings, tls_key: str) -> list[Record]:
     """Return the DANE records (RFC 7672, RFC 6698), of the form 3 1 1: this key, by any issuer."""
     why = "DANE (RFC 7672): the key that TLS has to show; it counts in a zone signed by DNSSEC only"
@@ -172,7 +167,7 @@ def _domain_records(settings: Settings, domain: str, key: str | None) -> list[Re
             required=False,
         )
     )
-    if mta_sts.runs(settings):
+    if mta_sts.enabled(settings):
         found.append(
             Record(
                 f"_mta-sts.{domain}",

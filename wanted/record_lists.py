@@ -91,7 +91,7 @@ def notices(settings: Settings, keys: Mapping[str, str], wanted: Sequence[Record
             f"mail_relayhost: mail leaves through {settings.mail_relayhost}; add what its provider "
             "says (include:…) to the SPF records"
         )
-    if mta_sts.runs(settings) and not settings.mail_web:
+    if mta_sts.enabled(settings) and not settings.mail_web:
         names = ", ".join(f"mta-sts.{domain}" for domain in settings.mail_domains)
         found.append(
             f"mail_mta_sts: let {names} lead to the web server that serves what `make web` writes"

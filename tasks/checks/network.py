@@ -5,7 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from facts.health import HealthState
-from services import firewall
+from services.all import ALL
+from services.configuration import served_ports
 from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
@@ -55,7 +56,7 @@ def _name(settings: Settings) -> str:
 def listening(settings: Settings, health: HealthState) -> Finding:
     """host.listening: only the ports of mail, its web server and SSH are open to the public."""
     check, subject = "host.listening", "public TCP ports"
-    served = {SSH, *firewall.served(settings)}
+    served = {SSH, *served_ports(ALL, settings)}
     wanted = f"{', '.join(map(str, sorted(served)))} only"
     if health.listening is None:
         return unknown(check, subject, Severity.RECOMMENDED, UNREAD, wanted)

@@ -238,7 +238,7 @@ def tls_reports(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list
 # ---- MTA-STS ------------------------------------------------------------------------------------
 def mta_sts_record(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
     """dns.mta_sts: the record's id is that of the policy; by another id others keep an old one."""
-    if not mta_sts.runs(settings):
+    if not mta_sts.enabled(settings):
         return []
     name, ours = f"_mta-sts.{domain}", mta_sts.record(settings)
 

@@ -84,7 +84,7 @@ def _look_at_ports(
     hosts: list[object] = [settings.mail_ipv4 or settings.mail_ipv6]
     if not published and not hosts[0]:
         hosts = [*sorted(lookups.addresses(settings.mail_hostname)), settings.mail_hostname]
-    chain = settings.mail_tls.mode != "self-signed"
+    chain = settings.mail_tls.trusted_by_others
     return {
         port: threads.submit(tls.look, port, *place, chain)
         for port in tls.PORTS

@@ -178,11 +178,11 @@ def certificate(settings: Settings, served: Mapping[int, Served], now: datetime)
     bad = {port: "; ".join(each) for port, each in faults.items() if each}
     ends_only = all(each == [_ending(shown[port])] for port, each in faults.items() if each)
     seen = _by_port(bad or {port: _ending(one) for port, one in shown.items()}, shown)
-    if settings.mail_tls.mode == "self-signed" and not bad:
+    if not settings.mail_tls.trusted_by_others and not bad:
         seen += "; self-signed, as configured: mail programs ask whether to trust it"
     severity = Severity.RECOMMENDED if bad and ends_only else Severity.REQUIRED
     remedy = "renew it, and run deploy.py, which puts it in place and reloads the services"
-    if renewal.runs(settings):
+    if renewal.enabled(settings):
         remedy = "run deploy.py; `journalctl -t mailhost-certificate` on the host says what failed"
     return plain(check, f"ports {_ports(shown)}", severity, bool(bad), seen, wanted, remedy)
 
@@ -206,7 +206,7 @@ def _faults(settings: Settings, served: Served, now: datetime) -> list[str]:
         faults.append(f"valid from {found.not_valid_before_utc:%Y-%m-%d} on only")
     if missing := uncovered(names_of(found), settings.names):
         faults.append(f"not for {', '.join(missing)}")
-    if settings.mail_tls.mode == "self-signed" and found.issuer != found.subject:
+    if not settings.mail_tls.trusted_by_others and found.issuer != found.subject:
         faults.append(f"not self-signed, but issued by {found.issuer.rfc4514_string()}")
     if served.untrusted and not faults:  # an expired one is not trusted either: say one reason
         faults.append(f"not trusted: {served.untrusted}")

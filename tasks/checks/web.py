@@ -28,7 +28,7 @@ def checks(
     """
     found: list[Callable[[], list[Finding]]] = []
     for domain in settings.mail_domains:
-        if mta_sts.runs(settings):
+        if mta_sts.enabled(settings):
             found.append(partial(policy, settings, domain, published, lookups))
         if settings.mail_web:
             found.append(partial(documents_served, settings, domain, published, lookups))
@@ -52,7 +52,7 @@ def _ask(
         if not hosts and not any(answer.error for answer in answers):
             return Fetched(error=f"{name} has no address")
     found = places(443, published, hosts)
-    trusted = not (settings.mail_web and settings.mail_tls.mode == "self-signed")
+    trusted = settings.mail_tls.trusted_by_others or not settings.mail_web
     return fetch(name, path, method, found[0], trusted) if found else None
 
 

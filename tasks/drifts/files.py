@@ -6,12 +6,12 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from facts.configuration import FileState
 from layout import WEB
-from services.service import File
+from services.configuration import WantedFile
+from services.service import Place
 from tasks.drifts.row import Row, moment
 
 #: A line that somebody wrote by hand is hidden if it may hold a password, a hash or a key.
@@ -19,21 +19,7 @@ _MAY_BE_SECRET = re.compile(r"pass|secret|token|private|\{[A-Z0-9-]+\}|\$\w+\$|:
 _HIDDEN = "(not shown, it may hold a secret)"
 
 
-@dataclass(frozen=True)
-class Place:
-    """
-    A file or folder of which we decide owner and mode, but not the content.
-
-    + owner: user and group, e.g. "opendkim:opendkim"
-    + mode: as in stat(1), e.g. "600"
-    """
-
-    path: str
-    owner: str
-    mode: str
-
-
-def changed(files: Sequence[File], states: Mapping[str, FileState]) -> list[str]:
+def changed(files: Sequence[WantedFile], states: Mapping[str, FileState]) -> list[str]:
     """Return the files that differ and hold no secret: their text may be read and compared."""
     return [
         file.path
@@ -45,7 +31,7 @@ def changed(files: Sequence[File], states: Mapping[str, FileState]) -> list[str]
     ]
 
 
-def _content_differs(file: File, state: FileState) -> bool:
+def _content_differs(file: WantedFile, state: FileState) -> bool:
     if file.content is None:
         return True
     return not file.learned and state.sha256 != _sha256(file.content)
@@ -56,7 +42,7 @@ def _sha256(content: str) -> str:
 
 
 def content(
-    files: Sequence[File],
+    files: Sequence[WantedFile],
     states: Mapping[str, FileState],
     texts: Mapping[str, str],
     logins: Mapping[str, Sequence[str]],
@@ -87,7 +73,7 @@ def content(
                 yield Row(file.path, wanted, found, since)
 
 
-def _logins(file: File, found: Sequence[str], state: FileState) -> Iterator[Row]:
+def _logins(file: WantedFile, found: Sequence[str], state: FileState) -> Iterator[Row]:
     """Name the logins that a passwd-file has and should not have, and those that it lacks."""
     names = [line.partition(":")[0] for line in (file.content or "").splitlines()]
     since = moment(state.modified)
@@ -123,7 +109,7 @@ def difference(wanted: str, found: str) -> tuple[str, str]:
 
 
 def owners(
-    files: Sequence[File], places: Sequence[Place], states: Mapping[str, FileState]
+    files: Sequence[WantedFile], places: Sequence[Place], states: Mapping[str, FileState]
 ) -> Iterator[Row]:
     """Judge owner and mode of the files and the places."""
     ours = [
