@@ -16,7 +16,7 @@ CONTRADICTION = "contradiction"
 class Model(BaseModel):
     """Settings: they don't change, and have no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 def contradictions(lines: Mapping[str, str]) -> ValidationError:

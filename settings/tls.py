@@ -41,14 +41,10 @@ class SelfSigned(Model):
     answered_by: ClassVar[Answer] = ""
     key_stays: ClassVar[bool] = True
 
-    mode: Literal["self-signed"] = Field(
-        "self-signed",
-        description="`self-signed` is made on the host; `acme` comes from a certification "
-        "authority (RFC 8555), and is renewed by the host itself; `files` brings a certificate and "
-        "its key from the control machine; `host-files` follows those that other software, like "
-        "acme.sh, keeps on the host.",
-        examples=["acme"],
-    )
+    mode: Literal["self-signed"] = Field("self-signed", examples=["acme"])
+    """`self-signed` is made on the host; `acme` comes from a certification authority (RFC 8555),
+    and is renewed by the host itself; `files` brings a certificate and its key from the control
+    machine; `host-files` follows those that other software, like acme.sh, keeps on the host."""
 
 
 class Files(Model):
@@ -62,16 +58,12 @@ class Files(Model):
     key_stays: ClassVar[bool] = False
 
     mode: Literal["files"]
-    cert: str = Field(
-        description="With `files`: path on the control machine of certificate and chain (PEM). "
-        "With `host-files`: on the host.",
-        examples=["~/certs/mail.example.org/fullchain.pem"],
-    )
-    key: str = Field(
-        description="With `files`: path on the control machine of the private key (PEM). With "
-        "`host-files`: on the host.",
-        examples=["~/certs/mail.example.org/privkey.pem"],
-    )
+    cert: str = Field(examples=["~/certs/mail.example.org/fullchain.pem"])
+    """With `files`: path on the control machine of certificate and chain (PEM). With `host-files`:
+    on the host."""
+    key: str = Field(examples=["~/certs/mail.example.org/privkey.pem"])
+    """With `files`: path on the control machine of the private key (PEM). With `host-files`: on the
+    host."""
 
 
 class HostFiles(Model):
@@ -99,54 +91,34 @@ class Acme(Model):
 
     mode: Literal["acme"]
     email: Annotated[str | None, AfterValidator(mail_address)] = Field(
-        None,
-        description="With `acme`: the account's address, for authorities that write to it.",
-        examples=["admin@example.org"],
+        None, examples=["admin@example.org"]
     )
+    """With `acme`: the account's address, for authorities that write to it."""
     directory_url: Annotated[str, AfterValidator(https_url)] = Field(
-        LETS_ENCRYPT,
-        description="With `acme`: the authority's directory; Let's Encrypt's unless another is "
-        "given. Its staging one is for trying out.",
-        examples=["https://acme-staging-v02.api.letsencrypt.org/directory"],
+        LETS_ENCRYPT, examples=["https://acme-staging-v02.api.letsencrypt.org/directory"]
     )
+    """With `acme`: the authority's directory; Let's Encrypt's unless another is given. Its staging
+    one is for trying out."""
     dns_server: Annotated[str | None, AfterValidator(name_server)] = Field(
-        None,
-        description="With `acme`: primary name server of the host's names, as host or host:port. "
-        "The authority is answered in DNS (DNS-01) by RFC 2136 updates there, instead of on port "
-        "80 (HTTP-01).",
-        examples=["ns1.example.net"],
+        None, examples=["ns1.example.net"]
     )
-    dns_key: str | None = Field(
-        None,
-        description="With `dns_server`: path on the control machine of its TSIG key, as "
-        "`tsig-keygen` prints it.",
-        examples=["~/secrets/acme-tsig.key"],
-    )
-    hook: str | None = Field(
-        None,
-        description="With `acme`: path on the control machine of a program that answers the "
-        "authority instead, run on the host as uacme(1) runs its own: `begin`, `done` or `failed`, "
-        "challenge type, name, token, answer. It may write below /var/www.",
-        examples=["~/acme/hook.sh"],
-    )
-    eab_kid: Annotated[str | None, AfterValidator(key_identifier)] = Field(
-        None,
-        description="With `acme`: key identifier of the account at an authority that wants one "
-        "(external account binding).",
-        examples=["kid-1"],
-    )
-    eab_key: str | None = Field(
-        None,
-        description="With `eab_kid`: path on the control machine of a file with its HMAC key, in "
-        "one line as the authority shows it (base64url).",
-        examples=["~/secrets/acme-eab.key"],
-    )
-    reuse_key: bool = Field(
-        False,
-        description="With `acme`: renewals keep the private key, so that DANE records (TLSA 3 1 1) "
-        "hold.",
-        examples=[True],
-    )
+    """With `acme`: primary name server of the host's names, as host or host:port. The authority is
+    answered in DNS (DNS-01) by RFC 2136 updates there, instead of on port 80 (HTTP-01)."""
+    dns_key: str | None = Field(None, examples=["~/secrets/acme-tsig.key"])
+    """With `dns_server`: path on the control machine of its TSIG key, as `tsig-keygen` prints
+    it."""
+    hook: str | None = Field(None, examples=["~/acme/hook.sh"])
+    """With `acme`: path on the control machine of a program that answers the authority instead, run
+    on the host as uacme(1) runs its own: `begin`, `done` or `failed`, challenge type, name, token,
+    answer. It may write below /var/www."""
+    eab_kid: Annotated[str | None, AfterValidator(key_identifier)] = Field(None, examples=["kid-1"])
+    """With `acme`: key identifier of the account at an authority that wants one (external account
+    binding)."""
+    eab_key: str | None = Field(None, examples=["~/secrets/acme-eab.key"])
+    """With `eab_kid`: path on the control machine of a file with its HMAC key, in one line as the
+    authority shows it (base64url)."""
+    reuse_key: bool = Field(False, examples=[True])
+    """With `acme`: renewals keep the private key, so that DANE records (TLSA 3 1 1) hold."""
 
     @property
     def answered_by(self) -> Answer:
