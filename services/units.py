@@ -1,4 +1,4 @@
-"""systemd's part of a service: a drop-in beside Debian's unit, with bounds and a sandbox."""
+"""systemd's files for a service: a drop-in for Debian's unit, with bounds and a sandbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def drop_in(service: str, unit: str = "", release: str = "") -> File:
     """
     Return a service's drop-in, `templates/SERVICE/SERVICE.service.conf.j2`, see systemd.unit(5).
 
-    + unit: name of the unit that holds its processes, where it is not the service's
+    + unit: name of the unit that holds its processes, if it is not the service's
     + release: the only Debian release that has this unit
     """
     return File(
