@@ -50,11 +50,6 @@ def time_packages(settings: Settings, machine: MachineState) -> list[str]:
     return []
 
 
-def owner_of_mail(machine: MachineState) -> tuple[int, int]:
-    """Return the uid and gid of the account that owns the mail."""
-    return machine.vmail or VMAIL_IDS
-
-
 def cloud_init(settings: Settings, machine: MachineState) -> str | None:
     """Return what keeps cloud-init from taking the host name back at each boot."""
     return render("system/cloud-init.cfg.j2") if machine.cloud_init else None

@@ -78,6 +78,8 @@ def _configuration(
 ) -> Configuration:
     enabled = service.enabled(settings)
     values = {
+        "settings": settings,
+        "machine": machine,
         "mail_folder": MAIL_FOLDER,
         "pem": PEM,
         "unseen": unseen(service, services),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from facts.machine import MachineState
 from layout import ETC, LIBRARY
-from services.service import RESTART, Daemon, File, Service
+from services.service import RESTART, Daemon, File, Service, given
 from services.units import SYSTEM
 from settings.models import Settings
 
@@ -44,10 +43,6 @@ def _program(settings: Settings, machine: MachineState) -> str:
     return (_SOURCES / "limits.py").read_text()
 
 
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"script": SCRIPT, "plan": PLAN}
-
-
 # It reads its plan as it will, and ends before it serves.
 _CHECK = f"""
 python3 -IS "$stage{SCRIPT}" --check "$stage{PLAN}" || fail "{SCRIPT} cannot read {PLAN}"
@@ -60,7 +55,12 @@ LIMITS = Service(
         File(SCRIPT, RESTART, _program),
         File(PLAN, RESTART, _plan),
         File(f"{SYSTEM}/mailhost-limits.socket", RESTART, "limits/limits.socket.j2"),
-        File(f"{SYSTEM}/mailhost-limits.service", RESTART, "limits/limits.service.j2", _values),
+        File(
+            f"{SYSTEM}/mailhost-limits.service",
+            RESTART,
+            "limits/limits.service.j2",
+            given(script=SCRIPT, plan=PLAN),
+        ),
     ),
     check=_CHECK,
     memory_high=40,

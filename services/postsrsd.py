@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from facts.machine import MachineState
 from services.service import RESTART, Daemon, File, Service
 from services.units import drop_in
 from settings.models import Settings
@@ -16,16 +13,12 @@ def enabled(settings: Settings) -> bool:
     return bool(remote_targets(settings))
 
 
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"domains": settings.mail_domains}
-
-
 POSTSRSD = Service(
     "postsrsd",
     enabled=enabled,
     packages=("postsrsd",),
     files=(
-        File("/etc/default/postsrsd", RESTART, "postsrsd/postsrsd.j2", _values),
+        File("/etc/default/postsrsd", RESTART, "postsrsd/postsrsd.j2"),
         drop_in("postsrsd"),
     ),
     probes=lambda _: [("rewrites", "10001")],

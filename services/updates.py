@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from facts.machine import MachineState
 from services.service import Daemon, File, Service, no_effect
 from settings.models import Settings
 
@@ -17,10 +14,6 @@ def enabled(settings: Settings) -> bool:
     return settings.mail_updates != "off"
 
 
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"reboot": settings.mail_updates == "reboot"}
-
-
 UPDATES = Service(
     "unattended-upgrades",
     has_unit=False,  # Debian's timers of apt start it
@@ -31,7 +24,6 @@ UPDATES = Service(
             APT,
             no_effect("apt reads it at each start"),
             "updates/apt.conf.j2",
-            _values,
             removed=True,
         ),
         File(

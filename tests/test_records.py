@@ -115,7 +115,7 @@ def test_a_secret_that_must_go_is_not_shown_either() -> None:
 
 def test_no_two_services_share_a_name_a_file_or_a_port() -> None:
     names = [each.name for each in ALL]
-    paths = [file.path for each in ALL for file in each.files]
+    paths = [(file.path, file.release) for each in ALL for file in each.files]
     ports = [port for each in ALL for port in each.ports]
     for found in (names, paths, ports):
         assert len(found) == len(set(found))
