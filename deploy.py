@@ -18,7 +18,6 @@ from operations import (
 )
 from operations.machine import prepare_machine
 from preflight import checked_settings
-from services import renewal
 from services.all import ALL
 from services.configuration import configurations, wanted_packages
 from wanted import addresses
@@ -43,7 +42,7 @@ if settings.mail_tls.starts_self_signed:
     certificate.self_signed(
         name="TLS: a self-signed certificate",
         names=settings.names,
-        for_a_start=renewal.enabled(settings),
+        for_a_start=settings.mail_tls.renewed_by_host,
     )
 signing_keys.make(
     name="DKIM: a signing key for each domain",
@@ -72,5 +71,5 @@ firewall.apply(
     files=wanted["mailhost-firewall"].files,
 )
 # Last: the authority may refuse, and its connection has to pass the firewall.
-if renewal.enabled(settings):
+if settings.mail_tls.renewed_by_host:
     certificate.renew(name="TLS: the certificate, where another one is due")

@@ -12,6 +12,7 @@ from typing_extensions import override
 from facts.data import FactData
 from facts.firewall import RULES
 from facts.shell import key_values
+from layout import VMAIL_IDS
 
 #: Addresses that are never banned: the last few that a deploy came from.
 CONTROL_ADDRESSES = "/etc/fail2ban/mailhost.control"
@@ -57,6 +58,11 @@ class MachineState(FactData):
     nf_tables: str = ""
     reachable: Mapping[str, str] = field(default_factory=dict)
     control_addresses: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def mail_owner(self) -> tuple[int, int]:
+        """The uid and gid of the account that owns the mail, or is to own it."""
+        return self.vmail or VMAIL_IDS
 
 
 #: From this port on, the kernel picks the ports of clients (net.ipv4.ip_local_port_range).

@@ -48,11 +48,6 @@ def time_packages(settings: Settings, machine: MachineState) -> list[str]:
     return [DEFAULT_TIME_DAEMON] if machine.time_daemon in ("", DEFAULT_TIME_DAEMON) else []
 
 
-def owner_of_mail(machine: MachineState) -> tuple[int, int]:
-    """Return the uid and gid of the account that owns the mail."""
-    return machine.vmail or VMAIL_IDS
-
-
 def cloud_init(settings: Settings, machine: MachineState) -> str | None:
     """Return cloud-init's configuration, so that it does not reset the host name at each boot."""
     return render("system/cloud-init.cfg.j2") if machine.cloud_init else None

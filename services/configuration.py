@@ -78,6 +78,8 @@ def _configuration(
 ) -> Configuration:
     enabled = service.enabled(settings)
     values = {
+        "settings": settings,
+        "machine": machine,
         "mail_folder": MAIL_FOLDER,
         "pem": PEM,
         "unseen": unseen(service, services),
@@ -112,10 +114,8 @@ def _wanted(
             content = render(file.source, **{**values, **file.values(settings, machine)})
         else:
             content = file.source(settings, machine)
-    # A file that must not exist has no text to hide.
-    secret = file.secret and content is not None
     owned = (file.owner, file.group, file.mode)
-    return WantedFile(file.path, content, *owned, secret, file.learned, file.checked)
+    return WantedFile(file.path, content, *owned, file.secret, file.learned, file.checked)
 
 
 def wanted_packages(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from facts.machine import CONTROL_ADDRESSES, KEPT_ADDRESSES, MachineState
-from services.service import RELOAD, Daemon, File, Service, no_effect
+from facts.machine import CONTROL_ADDRESSES, KEPT_ADDRESSES
+from services.service import RELOAD, Daemon, File, Service, given, no_effect
 from settings.models import Settings
 
 FOLDER = "/etc/fail2ban"
@@ -17,20 +15,6 @@ _TRIED = "/run/fail2ban/tried"
 def enabled(settings: Settings) -> bool:
     """Whether the settings want it."""
     return settings.mail_ban is not None
-
-
-def _jails(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    assert settings.mail_ban is not None
-    return {
-        "failures": settings.mail_ban.failures,
-        "seconds": settings.mail_ban.seconds,
-        "trusted": settings.mail_trusted_networks,
-        "ignore": _IGNORE,
-    }
-
-
-def _control(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"addresses": machine.control_addresses, "kept": KEPT_ADDRESSES}
 
 
 # Checked together with the host's other jails, as fail2ban will read them.
@@ -49,21 +33,26 @@ FAIL2BAN = Service(
     enabled=enabled,
     packages=("fail2ban", "nftables", "python3-systemd"),  # the last reads the journal
     files=(
-        File(f"{FOLDER}/jail.d/mailhost.local", RELOAD, "fail2ban/jail.local.j2", _jails),
+        File(
+            f"{FOLDER}/jail.d/mailhost.local",
+            RELOAD,
+            "fail2ban/jail.local.j2",
+            given(ignore=_IGNORE),
+        ),
         File(f"{FOLDER}/filter.d/mailhost.conf", RELOAD, "fail2ban/filter.conf.j2"),
         File(f"{FOLDER}/fail2ban.d/mailhost.local", RELOAD, "fail2ban/fail2ban.local.j2"),
         File(
             _IGNORE,
             no_effect("run anew at each failure"),
             "fail2ban/ignore.j2",
-            lambda *_: {"control": CONTROL_ADDRESSES, "tried": _TRIED},
+            given(control=CONTROL_ADDRESSES, tried=_TRIED),
             mode="755",
         ),
         File(
             CONTROL_ADDRESSES,
             no_effect("read anew at each failure: another control machine makes no reload"),
             "fail2ban/control.j2",
-            _control,
+            given(kept=KEPT_ADDRESSES),
             learned=True,
         ),
     ),

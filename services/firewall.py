@@ -7,12 +7,12 @@ boots as well, only after it has made a new connection to the host.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from facts.firewall import DROP_IN, RULES, UNIT
 from facts.machine import MachineState
 from services.configuration import served_ports
-from services.service import File, Service, no_effect
+from services.service import File, Service, given, no_effect
 from settings.models import Settings
 from wanted.rendering import render
 
@@ -82,15 +82,23 @@ def firewall(services: Sequence[Service]) -> Service:
                 ),
                 removed=True,
             ),
-            File(UNIT, apart, "firewall/mailhost-firewall.service.j2", _paths, removed=True),
-            File(DROP_IN, apart, "firewall/nftables.service.conf.j2", _paths, removed=True),
+            File(
+                UNIT,
+                apart,
+                "firewall/mailhost-firewall.service.j2",
+                given(rules=RULES),
+                removed=True,
+            ),
+            File(
+                DROP_IN,
+                apart,
+                "firewall/nftables.service.conf.j2",
+                given(rules=RULES),
+                removed=True,
+            ),
         ),
         problems=lambda settings, machine: problems(
             settings, machine, served_ports(services, settings)
         ),
         own_operation=True,
     )
-
-
-def _paths(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"rules": RULES}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from layout import ETC, LIBRARY
-from services.service import RESTART, Daemon, File, Service
+from services.service import RESTART, Daemon, File, Service, given
 from services.units import SYSTEM
 from settings.models import Settings
 
@@ -50,7 +50,7 @@ LIMITS = Service(
             f"{SYSTEM}/mailhost-limits.service",
             RESTART,
             "limits/limits.service.j2",
-            lambda *_: {"script": SCRIPT, "plan": PLAN},
+            given(script=SCRIPT, plan=PLAN),
         ),
     ),
     check=_CHECK,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from facts.machine import MachineState
 from layout import DKIM_KEYS
 from services.postfix import SENDER_LOGINS
-from services.service import RELOAD, RESTART, Daemon, File, Place, Service
+from services.service import RELOAD, RESTART, Daemon, File, Place, Service, given
 from services.units import drop_in
 from settings.models import Settings
 
@@ -45,16 +45,6 @@ def places(settings: Settings) -> Sequence[Place]:
     return found
 
 
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {
-        "hostname": settings.mail_hostname,
-        "tables": TABLES,
-        # Debian's OpenDKIM does not read resolv.conf.
-        "nameservers": machine.nameservers,
-        "from_header": FROM_HEADER if strict(settings) else None,
-    }
-
-
 # The checker opens the tables as well: it has to read those of the stage, not those in use.
 _CHECK = """
 checked=$stage/etc/opendkim.conf.checked
@@ -69,14 +59,19 @@ OPENDKIM = Service(
     "opendkim",
     packages=("opendkim", "opendkim-tools"),
     files=(
-        File("/etc/opendkim.conf", RESTART, "opendkim/opendkim.conf.j2", _values),
+        File(
+            "/etc/opendkim.conf",
+            RESTART,
+            "opendkim/opendkim.conf.j2",
+            given(tables=TABLES, from_header=FROM_HEADER),
+        ),
         File(f"{TABLES}/keys", RELOAD, key_table),
         File(f"{TABLES}/signing", RELOAD, signing_table),
         File(
             FROM_HEADER,
             RELOAD,
             "opendkim/from_header.lua.j2",
-            lambda *_: {"sender_logins": SENDER_LOGINS},
+            given(sender_logins=SENDER_LOGINS),
             when=strict,
         ),
         drop_in("opendkim"),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from facts.machine import MachineState
 from services.service import RESTART, Daemon, File, Service
 from services.units import drop_in
 from settings.models import Settings
@@ -13,13 +10,6 @@ from settings.models import Settings
 def enabled(settings: Settings) -> bool:
     """Whether the settings want it."""
     return settings.mail_dmarc_inbound != "off"
-
-
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {
-        "hostname": settings.mail_hostname,
-        "enforce": settings.mail_dmarc_inbound == "enforce",
-    }
 
 
 _CHECK = """
@@ -32,7 +22,7 @@ OPENDMARC = Service(
     enabled=enabled,
     packages=("dbconfig-no-thanks", "opendmarc"),  # no database for reports
     files=(
-        File("/etc/opendmarc.conf", RESTART, "opendmarc/opendmarc.conf.j2", _values),
+        File("/etc/opendmarc.conf", RESTART, "opendmarc/opendmarc.conf.j2"),
         drop_in("opendmarc"),
     ),
     check=_CHECK,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from facts.machine import MachineState
 from layout import MAIL_FOLDER, PEM
 from services import dovecot, limits, postsrsd
-from services.base import owner_of_mail
 from services.service import RELOAD, Daemon, File, Service, always, no_effect
 from services.units import drop_in
 from settings.local_files import read_login
@@ -74,44 +73,17 @@ def _pattern(network: str) -> str:
     return f"[{address}]/{length}" if ":" in address else network
 
 
-def _main(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
     return {
-        "release": machine.release,
-        "hostname": settings.mail_hostname,
-        "primary_domain": settings.primary_domain,
-        "domains": settings.mail_domains,
-        "message_size_limit": settings.mail_message_size_limit,
+        "tables": TABLES,
         "queue_minfree": QUEUE_MINFREE,
         "relayhost": relayhost(settings.mail_relayhost),
-        "relayhost_login": settings.mail_relayhost_credentials is not None,
-        "relayhost_wrapper": (settings.mail_relayhost or "").endswith(":465"),
-        "tables": TABLES,
         "trusted": [_pattern(network) for network in settings.mail_trusted_networks],
         "forwards": postsrsd.enabled(settings),
         "forward_domain": FORWARD_DOMAIN,
-        "dmarc": settings.mail_dmarc_inbound,
         "limits": limits.enabled(settings),
         "score_domain": SCORE_DOMAIN,
         "sink_port": SINK_PORT,
-        "vmail": owner_of_mail(machine),
-    }
-
-
-def _master(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {
-        "release": machine.release,
-        "tables": TABLES,
-        "ipv6": settings.mail_ipv6 is not None,
-        "forwards": postsrsd.enabled(settings),
-        "from_header": settings.mail_from_header,
-    }
-
-
-def _table_values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {
-        "release": machine.release,
-        "hostname": settings.mail_hostname,
-        "forward_domain": FORWARD_DOMAIN,
     }
 
 
@@ -178,7 +150,7 @@ def _table(
 ) -> File:
     """Return the file of a lookup table; `postfix check` does not read those."""
     path = f"{TABLES}/{name}"
-    return File(path, RELOAD, source, _table_values, when, mode=mode, secret=secret, checked=False)
+    return File(path, RELOAD, source, _values, when, mode=mode, secret=secret, checked=False)
 
 
 POSTFIX = Service(
@@ -200,8 +172,8 @@ POSTFIX = Service(
             "postfix/aliases.j2",
             checked=False,
         ),
-        File("/etc/postfix/main.cf", RELOAD, "postfix/main.cf.j2", _main),
-        File("/etc/postfix/master.cf", RELOAD, "postfix/master.cf.j2", _master),
+        File("/etc/postfix/main.cf", RELOAD, "postfix/main.cf.j2", _values),
+        File("/etc/postfix/master.cf", RELOAD, "postfix/master.cf.j2", _values),
         drop_in("postfix", "postfix@", release="12"),
         drop_in("postfix", release="13"),
     ),

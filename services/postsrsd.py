@@ -18,12 +18,7 @@ POSTSRSD = Service(
     enabled=enabled,
     packages=("postsrsd",),
     files=(
-        File(
-            "/etc/default/postsrsd",
-            RESTART,
-            "postsrsd/postsrsd.j2",
-            lambda settings, _: {"domains": settings.mail_domains},
-        ),
+        File("/etc/default/postsrsd", RESTART, "postsrsd/postsrsd.j2"),
         drop_in("postsrsd"),
     ),
     probes=lambda _: [("rewrites", "10001")],

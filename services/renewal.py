@@ -131,17 +131,11 @@ def _service(settings: Settings, machine: MachineState) -> Mapping[str, object]:
     capabilities = ["CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE"] if http else []
     return {
         "script": RENEWAL,
-        "on_host": on_host,
         "writes": ["/var/www"] if tls.answered_by == "hook" else [],
         # To open and serve port 80; to read another account's files.
         "capabilities": ["CAP_DAC_READ_SEARCH"] if on_host else capabilities,
         "netlink": http,
     }
-
-
-def _path(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    assert isinstance(settings.mail_tls, HostFiles)
-    return {"cert": settings.mail_tls.cert, "key": settings.mail_tls.key}
 
 
 _CHECK = f"""
@@ -185,5 +179,5 @@ RENEWAL_TIMER = Service(
 RENEWAL_PATH = Service(
     PATH,
     enabled=lambda settings: settings.mail_tls.follows_files,
-    files=(File(f"{SYSTEM}/{PATH}", RESTART, f"renewal/{PATH}.j2", _path),),
+    files=(File(f"{SYSTEM}/{PATH}", RESTART, f"renewal/{PATH}.j2"),),
 )

@@ -39,9 +39,9 @@ def always(settings: Settings) -> bool:
     return True
 
 
-def no_values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    """Return no values beside those that every template gets."""
-    return {}
+def given(**values: object) -> Callable[[Settings, MachineState], Mapping[str, object]]:
+    """Return a function for `File.values` that returns these values."""
+    return lambda settings, machine: values
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class File:
     path: str
     effect: Effect
     source: str | Callable[[Settings, MachineState], str | None]
-    values: Callable[[Settings, MachineState], Mapping[str, object]] = no_values
+    values: Callable[[Settings, MachineState], Mapping[str, object]] = lambda *_: {}
     when: Callable[[Settings], bool] = always
     owner: str = "root"
     group: str = "root"

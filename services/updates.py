@@ -24,7 +24,6 @@ UPDATES = Service(
             APT,
             no_effect("apt reads it at each start"),
             "updates/apt.conf.j2",
-            lambda settings, _: {"reboot": settings.mail_updates == "reboot"},
             removed=True,
         ),
         File(

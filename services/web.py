@@ -7,11 +7,9 @@ starts it and it ends when idle, so that it mostly takes none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from facts.machine import MachineState
 from layout import ETC, HTTPS_PORT, PEM, WEB
-from services.service import RESTART, Daemon, File, Folder, Service, no_effect
+from services.service import RESTART, Daemon, File, Folder, Service, given, no_effect
 from services.units import SYSTEM
 from settings.models import Settings
 from wanted.clients import documents
@@ -43,10 +41,6 @@ def problems(settings: Settings, machine: MachineState) -> list[str]:
     ]
 
 
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"root": WEB, "conf": CONF}
-
-
 # Checked with the certificate that it will have: a first one from `files` is still on the stage.
 _CHECK = f"""
 checked=$stage{CONF}.checked
@@ -63,9 +57,9 @@ WEB_SERVER = Service(
     enabled=enabled,
     packages=("lighttpd", "lighttpd-mod-openssl"),
     files=(
-        File(CONF, RESTART, "web/lighttpd.conf.j2", _values),
+        File(CONF, RESTART, "web/lighttpd.conf.j2", given(root=WEB)),
         File(f"{SYSTEM}/mailhost-web.socket", RESTART, "web/web.socket.j2"),
-        File(f"{SYSTEM}/mailhost-web.service", RESTART, "web/web.service.j2", _values),
+        File(f"{SYSTEM}/mailhost-web.service", RESTART, "web/web.service.j2", given(conf=CONF)),
     ),
     folders=(Folder(WEB, no_effect("read anew for each request"), documents),),
     check=_CHECK,

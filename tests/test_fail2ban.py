@@ -132,7 +132,8 @@ def test_wrong_settings_are_named(change: dict[str, object], problem: str) -> No
 def counts(tmp_path: Path) -> Callable[..., bool]:
     """Whether a failure counts, by the script that fail2ban asks."""
     control = tmp_path / "control"
-    control.write_text(render("fail2ban/control.j2", addresses=["192.0.2.9"], kept=5))
+    host = replace(MACHINE, control_addresses=("192.0.2.9",))
+    control.write_text(texts(settings(), host)[CONTROL_ADDRESSES] or "")
     script = render("fail2ban/ignore.j2", control=control, tried=tmp_path / "tried")
 
     def ask(*arguments: str) -> bool:

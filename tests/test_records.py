@@ -18,7 +18,7 @@ from tasks.checks.machine import expected
 from tasks.drifts import machine as packages_on_host
 from tasks.drifts import units
 from tests.inventory import settings
-from tests.plan import VPS
+from tests.plan import VPS, wanted
 from wanted.rendering import TEMPLATES
 
 SYSTEM = "/etc/systemd/system"
@@ -105,9 +105,17 @@ def test_what_a_service_follows_and_sees_is_another_ones(service: Service) -> No
         assert any(PurePosixPath(path).is_relative_to(each) for each in hidden), path
 
 
+def test_a_secret_that_must_go_is_not_shown_either() -> None:
+    files = [file for each in wanted(settings()).values() for file in each.files]
+    gone = {file.path: file.secret for file in files if file.content is None}
+    assert gone["/etc/postfix/tables/relay_login"]
+    assert gone["/etc/mailhost/acme-hook"]
+    assert not gone["/etc/postfix/tables/forwards"]
+
+
 def test_no_two_services_share_a_name_a_file_or_a_port() -> None:
     names = [each.name for each in ALL]
-    paths = [file.path for each in ALL for file in each.files]
+    paths = [(file.path, file.release) for each in ALL for file in each.files]
     ports = [port for each in ALL for port in each.ports]
     for found in (names, paths, ports):
         assert len(found) == len(set(found))
@@ -160,8 +168,8 @@ def toy_template(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("toy_template")
 def test_a_service_more_is_one_record_and_one_template() -> None:
     services, host = (*ALL, TOY), settings()
-    wanted = configurations(services, host, VPS)
-    toy = wanted["toy"]
+    found = configurations(services, host, VPS)
+    toy = found["toy"]
     # packages
     assert "toyd" in wanted_packages(services, host, VPS)
     # activation, and what is asked afterwards
@@ -169,7 +177,7 @@ def test_a_service_more_is_one_record_and_one_template() -> None:
     assert steps[-2:] == [("enable", "toy", "toy.service"), ("start", "toy", "toy.service")]
     (fact,) = (each for each in watched(services) if each.name == "toy")
     assert fact.effects == {"/etc/toy.conf": "restart"}
-    assert probe_lines(wanted.values(), {})[-2:] == [
+    assert probe_lines(found.values(), {})[-2:] == [
         "toy toy.service runs toy.service",
         "toy toy.service answers /run/toy.sock",
     ]
@@ -184,5 +192,5 @@ def test_a_service_more_is_one_record_and_one_template() -> None:
     assert "package toyd" in [row.what for row in missing]
     # sandbox: it sees nobody's secrets, and nobody sees its own
     assert "/etc/dkimkeys" in (toy.files[0].content or "")
-    drop_in = next(file for file in wanted["dovecot"].files if file.path.endswith("mailhost.conf"))
+    drop_in = next(file for file in found["dovecot"].files if file.path.endswith("mailhost.conf"))
     assert "-/etc/toy.conf " in (drop_in.content or "")
