@@ -55,6 +55,7 @@ SERVICES = (
             "/etc/mailhost/limits.json",
             "/etc/systemd/system/mailhost-limits.service",
             "/etc/systemd/system/mailhost-limits.socket",
+            "/usr/local/lib/mailhost/limits",
             "/usr/local/lib/mailhost/limits.py",
         ),
     ),

@@ -1,4 +1,4 @@
-"""How much a login may send: a policy service of our own that Postfix asks (templates/limits)."""
+"""How much a login may send: a policy service of our own that Postfix asks (remote/limits)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from layout import MAIL_FOLDER
+from layout import LIBRARY, MAIL_FOLDER
 from services.service import Configuration, File
 from settings.models import Settings
 from wanted.rendering import render
 
 NAME = "mailhost-limits.socket"
 PLAN = "/etc/mailhost/limits.json"
-SCRIPT = "/usr/local/lib/mailhost/limits.py"
+#: The program: a package, and the one file that it was in earlier versions.
+PROGRAM, EARLIER = f"{LIBRARY}/limits", f"{LIBRARY}/limits.py"
+#: -E and -s as in -I, so that nothing of the environment or of a user is imported. -P is left out:
+#: -m finds the package in the working directory, which only root can write to.
+PYTHON = "python3 -BEsS -m limits"
 _SOURCES = Path(__file__).resolve().parent.parent / "remote/limits"
 
 
@@ -39,11 +43,18 @@ def configuration(settings: Settings) -> Configuration:
     if not runs(settings):
         return Configuration(NAME, [], runs=False)
     units = "/etc/systemd/system/mailhost-limits"
-    service = render("limits/limits.service.j2", script=SCRIPT, plan=PLAN, mail_folder=MAIL_FOLDER)
+    service = render(
+        "limits/limits.service.j2",
+        python=PYTHON,
+        library=LIBRARY,
+        plan=PLAN,
+        mail_folder=MAIL_FOLDER,
+    )
     return Configuration(
         NAME,
         [
-            File(SCRIPT, (_SOURCES / "limits.py").read_text()),
+            *(File(f"{PROGRAM}/{path.name}", path.read_text()) for path in _modules()),
+            File(EARLIER, None),
             File(PLAN, json.dumps(plan(settings), indent=2) + "\n"),
             File(f"{units}.socket", render("limits/limits.socket.j2")),
             File(f"{units}.service", service),
@@ -52,7 +63,11 @@ def configuration(settings: Settings) -> Configuration:
     )
 
 
-# It reads its plan as it will, and ends before it serves.
+def _modules() -> list[Path]:
+    return sorted(_SOURCES.glob("*.py"))
+
+
+# It reads its plan as it will later, and ends before it serves.
 _CHECK = f"""
-python3 -IS "$stage{SCRIPT}" --check "$stage{PLAN}" || fail "{SCRIPT} cannot read {PLAN}"
+(cd "$stage{LIBRARY}" && {PYTHON} --check "$stage{PLAN}") || fail "{PROGRAM} cannot read {PLAN}"
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facts.machine import MachineState, parse_machine
-from facts.packages import Packages, PackageStates, parse_package_states
+from facts.packages import GUARD_MARK, Packages, PackageStates, parse_package_states
 from operations import packages
 from operations.machine import prepare_machine
 from services import journald
@@ -125,7 +125,7 @@ def test_no_swap_where_there_is_no_room(room: int) -> None:
 def test_missing_packages_are_installed_in_one_command() -> None:
     present = PackageStates(frozenset({"postfix"}), interrupted=False)
     (command,), _ = commands(packages.install, {Packages: present}, packages=["postfix", "openssl"])
-    assert command.endswith(" mailhost postfix openssl")
+    assert command.endswith(f" mailhost '{GUARD_MARK}' postfix openssl")
 
 
 @pytest.mark.parametrize(("interrupted", "count"), [(False, 0), (True, 1)])
