@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from facts.machine import MachineState
 from layout import ETC, LIBRARY
-from services.service import RESTART, Daemon, File, Service, given
-from services.units import SYSTEM
+from services.service import RESTART, Daemon, File, Service, given, no_effect
+from services.units import REMOTE, SYSTEM, program
 from settings.models import Settings
 
 NAME = "mailhost-limits.socket"
 PLAN = f"{ETC}/limits.json"
-SCRIPT = f"{LIBRARY}/limits.py"
-_SOURCES = Path(__file__).resolve().parent.parent / "remote/limits"
+PROGRAM = f"{LIBRARY}/limits"
+#: -E and -s as in -I: nothing of the environment or of a user is imported. -P is left out, so that
+#: -m finds the package in the working directory, which only root can write to.
+PYTHON = "python3 -BEsS -m limits"
 
 
 def enabled(settings: Settings) -> bool:
@@ -31,7 +32,7 @@ def plan(settings: Settings) -> dict[str, Any]:
         "warmup": settings.mail_warmup.model_dump(mode="json") if settings.mail_warmup else None,
         "domains": settings.mail_domains,
         "owner": f"root@{settings.primary_domain}",
-        "notice": (_SOURCES / "notice.txt").read_text(),
+        "notice": (REMOTE / "limits/notice.txt").read_text(),
     }
 
 
@@ -39,27 +40,28 @@ def _plan(settings: Settings, machine: MachineState) -> str:
     return json.dumps(plan(settings), indent=2) + "\n"
 
 
-def _program(settings: Settings, machine: MachineState) -> str:
-    return (_SOURCES / "limits.py").read_text()
-
-
-# It reads its plan as it will, and ends before it serves.
+# It reads its plan as it will later, and ends before it serves.
 _CHECK = f"""
-python3 -IS "$stage{SCRIPT}" --check "$stage{PLAN}" || fail "{SCRIPT} cannot read {PLAN}"
+(cd "$stage{LIBRARY}" && {PYTHON} --check "$stage{PLAN}") || fail "{PROGRAM} cannot read {PLAN}"
 """
 
 LIMITS = Service(
     NAME,
     enabled=enabled,
     files=(
-        File(SCRIPT, RESTART, _program),
+        *(
+            program(f"limits/{each.name}", RESTART)
+            for each in sorted((REMOTE / "limits").glob("*.py"))
+        ),
+        # The program, when it was one file.
+        File(f"{PROGRAM}.py", no_effect("it is no longer run"), lambda *_: None),
         File(PLAN, RESTART, _plan),
         File(f"{SYSTEM}/mailhost-limits.socket", RESTART, "limits/limits.socket.j2"),
         File(
             f"{SYSTEM}/mailhost-limits.service",
             RESTART,
             "limits/limits.service.j2",
-            given(script=SCRIPT, plan=PLAN),
+            given(python=PYTHON, library=LIBRARY, plan=PLAN),
         ),
     ),
     check=_CHECK,

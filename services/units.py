@@ -1,10 +1,15 @@
-"""systemd's part of a service: a drop-in beside Debian's unit, with bounds and a sandbox."""
+"""Files that several services have: a drop-in beside Debian's unit, and programs of our own."""
 
 from __future__ import annotations
 
-from services.service import RESTART, File
+from pathlib import Path
+
+from layout import LIBRARY
+from services.service import RESTART, Effect, File
 
 SYSTEM = "/etc/systemd/system"
+#: What runs on the host, as it is here.
+REMOTE = Path(__file__).resolve().parent.parent / "remote"
 
 
 def drop_in(service: str, unit: str = "", release: str = "") -> File:
@@ -20,3 +25,13 @@ def drop_in(service: str, unit: str = "", release: str = "") -> File:
         f"{service}/{service}.service.conf.j2",
         release=release,
     )
+
+
+def program(source: str, effect: Effect, path: str = "", mode: str = "644") -> File:
+    """
+    Return a file of a program of our own, `remote/SOURCE`.
+
+    + path: below the folder of our programs; the source's, if left out
+    """
+    text = (REMOTE / source).read_text()
+    return File(f"{LIBRARY}/{path or source}", effect, lambda *_: text, mode=mode)
