@@ -9,10 +9,10 @@ import dns.rdata
 import dns.resolver
 import pytest
 
-from acceptance.deployed import inventory_data
-from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost
+from acceptance.support.mailhost import MailHost
 from settings.inventory import parse
 from testbed import peer
+from testbed.inventory import DOMAINS, HOSTNAME, inventory_data
 from wanted.dns import Record, records
 from wanted.zones import enclosing, rdata
 

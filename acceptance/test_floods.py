@@ -20,10 +20,11 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.durability import POSTFIX_UNIT
-from acceptance.mailhost import MailHost, message
+from acceptance.support.killing import POSTFIX_UNIT
+from acceptance.support.mailhost import MailHost
+from testbed.messages import message
 
-FLOOD = (Path(__file__).parent / "flood.py").read_text()
+FLOOD = (Path(__file__).parent / "programs" / "flood.py").read_text()
 #: What a crash looks like in the journal, or a process that the kernel killed for its memory.
 CRASHES = r"panic:|fatal:|Fatal:|Panic:|killed (by|with) signal|oom-kill|Out of memory"
 
@@ -120,7 +121,6 @@ def _forgotten(host: MailHost) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def attacks(host: MailHost) -> Answers:
     """What all attacks, at the same time, were answered; afterwards everybody is served."""
-    host.be_plain()
     with uneventful(host):
         said = host.peer.exec("python3", "-", "attacks", host.target.address, input=FLOOD)
         for port in PORTS:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from acceptance import crowd, memory
-from acceptance.durability import POSTFIX_UNIT
-from acceptance.mailhost import MailHost
-from acceptance.signatures import unique
+from acceptance.support.killing import POSTFIX_UNIT
+from acceptance.support.mailhost import MailHost
+from acceptance.support.signatures import unique
+from testbed import crowd, memory
 from testbed.wait import wait_until
 
 #: What the budget of docs/memory.md leaves for the page cache is not touched: far below it.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.durability import POSTFIX_UNIT, settle
-from acceptance.ledger import HEADER, Ledger
-from acceptance.load import Load
-from acceptance.mailhost import MailHost
+from acceptance.support.killing import POSTFIX_UNIT, settle
+from acceptance.support.ledger import HEADER, Ledger
+from acceptance.support.load import Load
+from acceptance.support.mailhost import MailHost
 from testbed.wait import wait_until
 
 # What Postfix says when what it asks is not there yet, or gone before it.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from acceptance.mailhost import MailHost
+from acceptance.support.mailhost import MailHost
 from facts.machine import MachineState
 from preflight import settings_and_problems
 from services.all import configurations

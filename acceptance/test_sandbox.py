@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from uuid import uuid4
 
-from acceptance.mailhost import MailHost, message
+from acceptance.support.mailhost import MailHost
+from testbed.messages import message
 
 UNITS = {
     12: ("postfix@-", "dovecot", "opendkim", "opendmarc", "postsrsd", "mailhost-limits"),

@@ -9,10 +9,12 @@ from uuid import uuid4
 
 import pytest
 
-from acceptance.deployed import inventory_data
-from acceptance.mailhost import DOMAINS, HOSTNAME, ROOT, MailHost, data_arguments
-from acceptance.test_drift_report import look
+from acceptance.support.drift import look
+from acceptance.support.mailhost import MailHost
+from acceptance.support.runs import CONFIGURATION
 from settings.inventory import parse
+from testbed.command_line import data_arguments
+from testbed.inventory import DOMAINS, HOSTNAME, ROOT, inventory_data
 from testbed.wait import wait_until
 from wanted.clients import documents
 
@@ -28,14 +30,13 @@ QUESTION = "<Autodiscover><Request><EMailAddress>carol@second.test</EMailAddress
 
 
 @pytest.fixture(scope="module")
-def web(host: MailHost, module_deploys: None) -> Iterator[MailHost]:
+def web(host: MailHost) -> Iterator[MailHost]:
     """The host with its web server, whose certificate the peer trusts."""
-    changed = host.must_deploy(**ON).changed
-    assert "Configuration: check all of it, put it in place, run it" in changed
-    certificate = host.run("openssl", "x509", "-in", PEM)
-    host.peer.exec("sh", "-c", "cat > /tmp/web.pem", input=certificate)
-    yield host
-    host.be_plain()
+    with host.deployed(**ON) as run:
+        assert CONFIGURATION in run.changed
+        certificate = host.run("openssl", "x509", "-in", PEM)
+        host.peer.exec("sh", "-c", "cat > /tmp/web.pem", input=certificate)
+        yield host
 
 
 def fetch(host: MailHost, url: str, *how: str, address: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from acceptance.ledger import Ledger
+from acceptance.support.ledger import Ledger
 
 ANN, BEN = "ann@example.org", "ben@example.org"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.memory import unprovoked
 from layout import VMAIL_IDS
 from services import dovecot, postfix
 from services.service import Configuration
+from testbed.memory import unprovoked
 from tests.inventory import settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs/memory.md"
