@@ -89,13 +89,16 @@ def place(item: pytest.Item) -> tuple[int, str]:
     return release, Path(item.location[0]).stem.removeprefix("test_")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
     """
     Put each test into a part, if there are workers, and keep the tests of a module together.
 
-    pytest itself goes from module to module, by the place of a test's parameters, for the sake of
-    the session's fixture `release`: what a module deploys would be deployed again for each.
+    The groups have to be known before pytest-xdist looks at them, and the order is the last word:
+    for the sake of the session's fixture `release`, pytest goes from module to module by the place
+    of a test's parameters, and would set up each module's fixtures again for every test.
     """
     places = {item: place(item) for item in items}
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
@@ -109,6 +112,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.user_properties += [("release", release), ("module", module)]
         number = part_of[release, module]
         item.add_marker(pytest.mark.xdist_group(f"debian-{release}-part-{number}"))
+    yield
 
     def order(item: pytest.Item) -> tuple[int, int, int, str, int]:
         release, module = places[item]

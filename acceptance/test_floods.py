@@ -24,14 +24,16 @@ from acceptance.support.killing import POSTFIX_UNIT
 from acceptance.support.mailhost import MailHost
 from testbed.messages import message
 
-FLOOD = (Path(__file__).parent / "programs" / "flood.py").read_text()
+PROGRAMS = Path(__file__).parent / "programs"
+ATTACKS = (PROGRAMS / "attacks.py").read_text()
+IDLE = (PROGRAMS / "idle.py").read_text()
 #: What a crash looks like in the journal, or a process that the kernel killed for its memory.
 CRASHES = r"panic:|fatal:|Fatal:|Panic:|killed (by|with) signal|oom-kill|Out of memory"
 
 TOO_MANY_ERRORS = r"421 4\.7\.0 .* Error: too many errors"
 NO_SESSION = r"554 5\.5\.0 Error: SMTP protocol synchronization"
 BYE = r"221 2\.7\.0 Error: I can break rules, too\. Goodbye\."
-#: Attack (flood.py) -> what its answers are, in order; others may be in between.
+#: Attack (programs/attacks.py) -> what its answers are, in order; others may be in between.
 ANSWERS = {
     "endless_command": [r"(554 5\.5\.0|250 2\.0\.0|500 5\.5\.2) .*"],
     "endless_line": [r"250 2\.0\.0 Ok: .*"],
@@ -122,7 +124,7 @@ def _forgotten(host: MailHost) -> Iterator[None]:
 def attacks(host: MailHost) -> Answers:
     """What all attacks, at the same time, were answered; afterwards everybody is served."""
     with uneventful(host):
-        said = host.peer.exec("python3", "-", "attacks", host.target.address, input=FLOOD)
+        said = host.peer.exec("python3", "-", host.target.address, input=ATTACKS)
         for port in PORTS:
             assert serve(host, port) < 15
     found = json.loads(said).items()
@@ -162,9 +164,9 @@ def idle_flood(host: MailHost) -> Iterator[None]:
     peer = host.peer
     # As one that had a quiet night: Postfix waits less for 1000 s after each flood (stress).
     host.run("systemctl", "restart", "postfix")
-    peer.exec("sh", "-c", "cat > /run/flood.py", input=FLOOD)
+    peer.exec("sh", "-c", "cat > /run/idle.py", input=IDLE)
     run = ("systemd-run", "--quiet", "--collect", "--unit=flood", "--service-type=notify")
-    command = ("python3", "/run/flood.py", "idle", host.target.address, "500", *map(str, PORTS))
+    command = ("python3", "/run/idle.py", host.target.address, "500", *map(str, PORTS))
     peer.exec(*run, "--property=NotifyAccess=main", *command)
     socket.setdefaulttimeout(30)  # of the good clients
     yield

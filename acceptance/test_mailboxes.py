@@ -1,4 +1,4 @@
-"""What a mail program finds in its mailbox, and what nobody finds without a login of his own."""
+"""What a mail program finds in its mailbox, and what nobody finds without a login."""
 
 from __future__ import annotations
 

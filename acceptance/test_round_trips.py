@@ -66,12 +66,12 @@ def inventories() -> list[dict[str, Any]]:
 
 def rendered(inventory: dict[str, Any], release: str) -> dict[str, str]:
     """Return path -> content of what would be deployed."""
-    mail, problems = settings_and_problems(inventory)
+    settings, problems = settings_and_problems(inventory)
     assert problems == []
     machine = MachineState(release=release, nameservers=("192.0.2.53",))
     return {
         file.path: file.content
-        for configuration in configurations(mail, machine)
+        for configuration in configurations(settings, machine)
         for file in configuration.files
         if file.content is not None
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from uuid import uuid4
 
 from acceptance.support.mailhost import MailHost
@@ -14,51 +15,7 @@ UNITS = {
 }
 NEVER_ROOT = ("opendkim", "opendmarc", "mailhost-limits")
 
-# An intruder: tries what a service has no business with, and prints what came of each.
-INTRUDER = r"""
-import errno, json, mmap, os, socket, subprocess, sys
-
-def run(*argv):
-    done = subprocess.run(argv, capture_output=True, text=True)
-    return done.stderr.strip().rpartition(": ")[2] if done.returncode else "done"
-
-def attempt(action, *arguments, **options):
-    try:
-        found = action(*arguments, **options)
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return found if isinstance(found, (list, str)) else "done"
-
-def write(path):
-    with open(path, "a"):
-        pass
-
-def connect(path):
-    socket.socket(socket.AF_UNIX).connect(path)
-
-WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE
-unit, token = sys.argv[1:]
-print(token, json.dumps({
-    "unit": unit,
-    "configuration": attempt(write, "/etc/" + token),
-    "programs": attempt(write, "/usr/local/bin/" + token),
-    "anybody's folder": attempt(write, "/run/lock/" + token),
-    "temporary file": attempt(write, "/tmp/" + token),
-    "home": attempt(os.listdir, "/home"),
-    "mail": attempt(os.listdir, "/var/vmail"),
-    "signing keys": attempt(os.listdir, "/etc/dkimkeys"),
-    "logins": attempt(os.listdir, "/etc/dovecot"),
-    "tables": attempt(os.listdir, "/etc/postfix/tables"),
-    "systemd's process": os.path.exists("/proc/1"),
-    "kernel settings": os.path.exists("/proc/sys"),
-    "systemd": attempt(connect, "/run/systemd/private"),
-    "message bus": attempt(connect, "/run/dbus/system_bus_socket"),
-    "namespace": run("unshare", "--user", "true"),
-    "packets": attempt(socket.socket, socket.AF_PACKET, socket.SOCK_RAW),
-    "priority": attempt(os.nice, 1),
-    "code in memory": attempt(mmap.mmap, -1, 4096, prot=WRITABLE | mmap.PROT_EXEC),
-}), flush=True)
-"""
+INTRUDER = (Path(__file__).parent / "programs" / "intruder.py").read_text()
 
 # systemd runs it as the unit: in the sandbox of the service, with its user, as its reload.
 SEND_IN = """

@@ -54,8 +54,8 @@ def status(host: MailHost, url: str, *how: str) -> str:
 
 
 def test_every_document_is_served_by_its_name(web: MailHost) -> None:
-    mail, _ = parse(inventory_data(web.target) | ON)
-    wanted = documents(mail)
+    settings, _ = parse(inventory_data(web.target) | ON)
+    wanted = documents(settings)
     assert len(wanted) == 4 * len(DOMAINS)
     for url, text in wanted.items():
         assert fetch(web, url) == text, url
@@ -120,8 +120,8 @@ def test_files_for_another_web_server_and_a_sheet(
     assert done.returncode == 0, done.stderr
     folder = ROOT / "build/web" / HOSTNAME
     written = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    mail, _ = parse(inventory_data(web.target) | ON)
-    assert {name: path.read_text() for name, path in written.items()} == documents(mail)
+    settings, _ = parse(inventory_data(web.target) | ON)
+    assert {name: path.read_text() for name, path in written.items()} == documents(settings)
     assert done.stdout.startswith("Mail settings of carol@second.test\n邮箱设置")
     assert "carol-password" not in done.stdout
 

@@ -17,7 +17,7 @@ from testbed.container import CommandFailed
 from testbed.messages import message
 
 ALICE, BOB, CAROL = "alice@example.test", "bob@example.test", "carol@second.test"
-#: Recipient -> the mailboxes that it leads to, by the inventory of acceptance/conftest.py.
+#: Recipient -> the mailboxes that it leads to, by the inventory of testbed/inventory.py.
 BOXES = {
     ALICE: {ALICE},
     BOB: {BOB},

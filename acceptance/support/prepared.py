@@ -48,8 +48,8 @@ def wanted(release: int) -> list[str]:
         "mail_relayhost": "smarthost.world.test:587",
         "mail_relayhost_credentials": os.devnull,
     }
-    mail, _ = parse(inventory)
-    return packages.wanted(mail, MachineState(release=str(release)))
+    settings, _ = parse(inventory)
+    return packages.wanted(settings, MachineState(release=str(release)))
 
 
 def image(release: int) -> str:
