@@ -100,22 +100,22 @@ def pytest_collection_modifyitems(
     for the sake of the session's fixture `release`, pytest goes from module to module by the place
     of a test's parameters, and would set up each module's fixtures again for every test.
     """
-    places = {item: place(item) for item in items}
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     part_of: dict[tuple[int, str], int] = {}
     known = parts.recorded()
     for release, share in parts.shares(workers, releases_of(config)).items():
-        modules = {module for each, module in places.values() if each == release}
+        modules = {module for each, module in map(place, items) if each == release}
         for number, part in enumerate(parts.packed(modules, known.get(release, {}), share)):
             part_of |= {(release, module): number for module in part}
-    for item, (release, module) in places.items():
+    for item in items:
+        release, module = place(item)
         item.user_properties += [("release", release), ("module", module)]
         number = part_of[release, module]
         item.add_marker(pytest.mark.xdist_group(f"debian-{release}-part-{number}"))
     yield
 
     def order(item: pytest.Item) -> tuple[int, int, int, str, int]:
-        release, module = places[item]
+        release, module = place(item)
         first = FIRST.index(module) if module in FIRST else len(FIRST)
         path, line, _ = item.location
         return RELEASES.index(release), part_of[release, module], first, path, line or 0
