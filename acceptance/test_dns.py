@@ -10,7 +10,7 @@ import dns.resolver
 import pytest
 
 from acceptance.support.mailhost import MailHost
-from settings.inventory import parse
+from settings.parsing import parse
 from testbed import peer
 from testbed.inventory import DOMAINS, HOSTNAME, inventory_data
 from wanted.dns import Record, records

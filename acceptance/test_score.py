@@ -19,9 +19,9 @@ from testbed.command_line import data_arguments
 from testbed.inventory import DOMAINS, HOSTNAME
 from testbed.messages import message
 from testbed.wait import wait_until
-from wanted.addresses import PROBE
+from wanted.addresses import SCORE_SENDER
 
-SENDER = f"{PROBE}@{DOMAINS[0]}"
+SENDER = f"{SCORE_SENDER}@{DOMAINS[0]}"
 USERS = "/etc/dovecot/probe-users"
 UNIT = "mailhost-sink.service"
 

@@ -12,7 +12,7 @@ import pytest
 from acceptance.support.drift import look
 from acceptance.support.mailhost import MailHost
 from acceptance.support.runs import CONFIGURATION
-from settings.inventory import parse
+from settings.parsing import parse
 from testbed.command_line import data_arguments
 from testbed.inventory import DOMAINS, HOSTNAME, ROOT, inventory_data
 from testbed.wait import wait_until

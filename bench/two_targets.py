@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facts.machine import MachineState
-from services.packages import wanted
+from services.all import ALL
+from services.configuration import wanted_packages
 from settings.models import Settings
 from testbed import engine, targets
 from testbed.command_line import data_arguments, pyinfra
@@ -48,7 +49,8 @@ class TwoTargets:
     def install(self) -> None:
         """Install by hand what a deploy of this inventory installs."""
         settings = Settings.model_validate(inventory_data(self.deployed) | UPDATES)
-        self.by_hand.exec("sh", "-c", f"{APT} {' '.join(wanted(settings, MachineState()))}")
+        packages = wanted_packages(ALL, settings, MachineState())
+        self.by_hand.exec("sh", "-c", f"{APT} {' '.join(packages)}")
 
     def deploy(self, **data: object) -> None:
         """Deploy by the CLI, as a user does; `data` replaces keys of the inventory."""

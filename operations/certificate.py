@@ -11,6 +11,7 @@ from pyinfra.api import StringCommand, operation
 from facts.shell import script
 from facts.tls import Certificate, CertificateDue, CertificateState
 from layout import PEM
+from operations.scripts import shell
 
 #: Apple's clients refuse a certificate that is valid for longer (support.apple.com/HT210176).
 SELF_SIGNED_DAYS = 825
@@ -34,27 +35,6 @@ def renewal_reason(current: CertificateState | None, names: Sequence[str], now: 
     return ""
 
 
-# The key is kept over a renewal, for clients that pinned it. P-256: every mail client of the last
-# ten years can, and a handshake costs a tenth of RSA's.
-_SCRIPT = """
-set -eu
-umask 077
-pem=$1 name=$2 names=$3 days=$4
-mkdir -p "${pem%/*}"
-chmod 755 "${pem%/*}"
-rm -rf "${pem%/*}"/.new.*
-new=$(mktemp -d "${pem%/*}/.new.XXXXXX")
-trap 'rm -rf "$new"' EXIT
-if ! openssl pkey -in "$pem" -out "$new/key" 2>/dev/null; then
-  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$new/key"
-fi
-openssl req -new -x509 -key "$new/key" -days "$days" -subj "/CN=$name" \
-  -addext "subjectAltName=$names" -addext "extendedKeyUsage=serverAuth" -out "$new/certificate"
-cat "$new/key" "$new/certificate" > "$new/pem"
-mv -f "$new/pem" "$pem"
-"""
-
-
 @operation()
 def self_signed(
     names: Sequence[str], for_a_start: bool = False
@@ -72,7 +52,8 @@ def self_signed(
     if reason:
         logger.info("%s a new certificate, since %s", host.print_prefix, reason)
         alternative_names = ",".join(f"DNS:{name}" for name in names)
-        yield script(_SCRIPT, PEM, names[0], alternative_names, str(SELF_SIGNED_DAYS))
+        text = shell("certificate/self_signed.sh")
+        yield script(text, PEM, names[0], alternative_names, str(SELF_SIGNED_DAYS))
     elif current and (current.owner, current.mode) != ("root:root", "600"):
         yield StringCommand("chown root:root", PEM, "&& chmod 600", PEM)
     else:

@@ -8,7 +8,7 @@ boot, only after the run has come in by a new connection.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from pyinfra import host, logger, state
 from pyinfra.api import FunctionCommand, Host, State, StringCommand, operation
@@ -17,79 +17,14 @@ from pyinfra.connectors.ssh import SSHConnector
 
 from facts.firewall import DROP_IN, EARLIER, RULES, UNIT, Firewall, FirewallState
 from facts.shell import script
-from services.firewall import files
-from services.service import File
+from operations.scripts import shell
+from services.configuration import WantedFile
 
-# Everything that loads or unloads the table holds this lock.
-_LOCK = """
-set -eu
-umask 022
-mkdir -p /run/mailhost
-exec 8>/run/mailhost/firewall.lock
-flock -w 60 8 || { echo "another run has been changing the firewall for a minute" >&2; exit 1; }
-"""
-
-# Free of "$", which systemd would expand. Nothing is left to do where the rules were confirmed.
-_TAKE_BACK = f"""
-exec 8>/run/mailhost/firewall.lock
-flock 8
-[ -e {EARLIER} ] || exit 0
-nft -f {EARLIER}
-rm {EARLIER}
-"""
-
+#: The unit that takes new rules back.
 _TIMER = "mailhost-firewall-rollback"
 
-# The timer comes first: nothing has been loaded that it would not take back. The connection that
-# this comes by is an established one, which no rules cut off.
-_TRY = f"""
-{_LOCK}
-cd /run/mailhost
-systemctl stop {_TIMER}.timer 2>/dev/null || true
-if [ -e {EARLIER} ]; then nft -f {EARLIER}; rm {EARLIER}; fi
-cat > firewall.new
-if ! said=$(nft -c -f firewall.new 2>&1); then
-  echo "nft refuses the firewall's rules, none were changed; set mail_firewall = False to do" \
-    "without: $said" >&2
-  exit 1
-fi
-printf 'table inet mailhost\\ndelete table inet mailhost\\n' > firewall.tmp
-nft -s -t list table inet mailhost 2>/dev/null >> firewall.tmp || true
-mv firewall.tmp {EARLIER}
-systemd-run -q --collect --unit={_TIMER} --description="Takes the new firewall rules back" \
-  --on-active="$1" --timer-property=AccuracySec=100ms sh -euc "$2"
-nft -f firewall.new
-"""
-
-_CONFIRM = f"""
-{_LOCK}
-cd /run/mailhost
-if [ ! -e {EARLIER} ] || [ "$(sha256sum < firewall.new)" != "$1  -" ]; then
-  echo "the firewall's earlier rules came back before the run did; raise pyinfra's" \
-    "CONNECT_TIMEOUT if the connection is slow, and run again" >&2
-  exit 1
-fi
-keep() {{ mkdir -p "${{1%/*}}"; cat > "$1.new"; mv "$1.new" "$1"; }}
-keep {RULES} < firewall.new
-printf %s "$2" | keep {UNIT}
-printf %s "$3" | keep {DROP_IN}
-systemctl daemon-reload
-systemctl enable -q mailhost-firewall.service
-systemctl reload-or-restart mailhost-firewall.service
-# From here on nothing is taken back.
-rm {EARLIER}
-systemctl stop {_TIMER}.timer
-rm firewall.new
-"""
-
-_REMOVE = f"""
-{_LOCK}
-systemctl stop {_TIMER}.timer 2>/dev/null || true
-systemctl disable -q --now mailhost-firewall.service 2>/dev/null || true
-nft delete table inet mailhost 2>/dev/null || true
-rm -f {UNIT} {DROP_IN} {RULES} {EARLIER}
-systemctl daemon-reload
-"""
+# systemd would expand a "$" of the commands that it runs (systemd.service(5)).
+_TAKE_BACK = shell("firewall/take_back.sh").replace("$", "$$")
 
 
 def reconnect(state: State, host: Host) -> bool:
@@ -117,34 +52,39 @@ def _patience(state: State) -> int:
     return 3 * (state.config.CONNECT_TIMEOUT or 10)
 
 
-def is_in_place(current: FirewallState, files: list[File]) -> bool:
+def is_in_place(current: FirewallState, files: Sequence[WantedFile]) -> bool:
     """Whether the host has these files, and what they say is in force and stays so."""
     written = all(file.is_in_place(current.files.get(file.path)) for file in files)
     return written and current.loaded and current.enabled and not current.unconfirmed
 
 
 @operation()
-def apply(rules: str | None) -> Generator[StringCommand | FunctionCommand, None, None]:
+def apply(
+    files: Sequence[WantedFile],
+) -> Generator[StringCommand | FunctionCommand, None, None]:
     """
     Load the firewall's rules, and keep them if a new connection gets through.
 
-    + rules: as nft(8) reads them; None takes our table away
+    + files: the rules, then the units that load them (services/firewall.py); where the rules must
+      not exist, our table is taken away
 
     Where none gets through, or the run is cut off before, the host itself goes back to the rules
     that it had; the next run then finds that the wanted ones aren't in force, and tries again.
     """
     current = host.get_fact(Firewall)
+    rules = files[0].content
     if rules is None:
         if current != FirewallState():
-            yield script(_REMOVE)
+            yield script(shell("firewall/remove.sh"), _TIMER, UNIT, DROP_IN, RULES, EARLIER)
         else:
             host.noop("there is no firewall of ours")
         return
-    wanted = files(rules)
-    if is_in_place(current, wanted):
+    if is_in_place(current, files):
         host.noop("the firewall's rules are in force")
         return
     digest = hashlib.sha256(rules.encode()).hexdigest()
-    yield script(_TRY, str(_patience(state)), _TAKE_BACK, stdin=rules)
+    seconds = str(_patience(state))
+    yield script(shell("firewall/try.sh"), _TIMER, EARLIER, seconds, _TAKE_BACK, stdin=rules)
     yield FunctionCommand(reconnect, (), {})
-    yield script(_CONFIRM, digest, *(file.content or "" for file in wanted[1:]))
+    written = [text for file in files[1:] for text in (file.path, file.content or "")]
+    yield script(shell("firewall/confirm.sh"), _TIMER, EARLIER, digest, RULES, *written)

@@ -10,44 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.homes import HomeMaildirs
 from facts.shell import script
 from layout import MAIL_FOLDER
-
-# The old Maildir's copy becomes the mailbox, with its flags (file names), UIDs (dovecot-uidlist)
-# and subscriptions; what has arrived in the new one since joins it and gets new UIDs. Each step is
-# a rename and can be seen on disk, so that a run that is cut off is taken up by the next.
-_SCRIPT = """
-set -eu
-umask 077
-root=$1 domain=$2; shift 2
-work=$root/.importing
-mkdir -p "$work"
-join() {
-  (cd "$1" && find . -type f \\( -path '*/new/*' -o -path '*/cur/*' \\)) | while read -r file; do
-    install -d -o vmail -g vmail -m 700 "$2/${file%/*}"
-    mv "$1/$file" "$2/$file"
-  done
-  rm -rf "$1"
-}
-for name; do
-  mailbox=$root/$domain/$name
-  copy=$work/$name since=$mailbox/.since
-  install -d -o vmail -g vmail -m 700 "$root/$domain" "$mailbox"
-  if [ ! -d "$copy" ] && [ ! -d "$since" ]; then
-    rm -rf "$copy.new"
-    cp -a "/home/$name/Maildir" "$copy.new"
-    chown -R vmail:vmail "$copy.new"
-    chmod -R u+rwX,go= "$copy.new"
-    mv -T "$copy.new" "$copy"
-  fi
-  doveadm kick "$name@$domain" || [ $? = 68 ]
-  install -d -o vmail -g vmail -m 700 "$since"
-  if [ -d "$copy" ]; then
-    [ ! -d "$mailbox/Maildir" ] || join "$mailbox/Maildir" "$since"
-    mv -T "$copy" "$mailbox/Maildir"
-  fi
-  join "$since" "$mailbox/Maildir"
-  install -o vmail -g vmail -m 600 /dev/null "$mailbox/.imported"
-done
-"""
+from operations.scripts import shell
 
 
 @operation()
@@ -73,4 +36,4 @@ def import_maildirs(users: Collection[str], domain: str) -> Generator[StringComm
     if not names:
         host.noop("no Maildir of a user waits below /home")
         return
-    yield script(_SCRIPT, MAIL_FOLDER, domain, *names)
+    yield script(shell("mailboxes/import.sh"), MAIL_FOLDER, domain, *names)

@@ -10,34 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.mailboxes import Mailboxes
 from facts.shell import script
 from layout import MAIL_FOLDER
-
-# The rename takes the mailbox out of reach at once (a user of the same name starts empty), and the
-# mark in the folder's name tells a run that takes over after a cut what remained to be done.
-_RETIRE = """
-set -eu
-umask 077
-root=$1; shift
-retiring=$root/.retiring archive=$root/.archive
-mkdir -p "$retiring" "$archive"
-for request; do
-  how=${request%%:*} user=${request#*:}
-  mailbox=$root/${user#*@}/${user%@*}
-  doveadm kick "$user" || [ $? = 68 ]
-  [ ! -d "$mailbox" ] || mv -T "$mailbox" "$retiring/$how:$user-$(date -u +%Y%m%dT%H%M%SZ)"
-done
-for folder in "$retiring"/*; do
-  [ -d "$folder" ] || continue
-  name=${folder##*/}
-  case $name in
-  archive:*)
-    tar -C "$retiring" -czf "$archive/.new" "$name"
-    sync "$archive/.new"
-    mv -f "$archive/.new" "$archive/${name#archive:}.tar.gz"
-    ;;
-  esac
-  rm -rf "$folder"
-done
-"""
+from operations.scripts import shell
 
 
 def requests(present: Collection[str], removed: Mapping[str, str]) -> list[str]:
@@ -77,4 +50,4 @@ def retire(
     if not wanted and not folders.retiring:
         host.noop("no removed user has mail left")
         return
-    yield script(_RETIRE, MAIL_FOLDER, *wanted)
+    yield script(shell("mailboxes/retire.sh"), MAIL_FOLDER, *wanted)

@@ -1,23 +1,25 @@
-"""How much a login may send: a policy service of our own that Postfix asks (templates/limits)."""
+"""How much a login may send: a policy service of our own that Postfix asks (remote/limits)."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from layout import MAIL_FOLDER
-from services.service import Configuration, File
+from facts.machine import MachineState
+from layout import ETC, LIBRARY
+from services.service import RESTART, Daemon, File, Service
+from services.units import SYSTEM
 from settings.models import Settings
-from wanted.rendering import render
 
 NAME = "mailhost-limits.socket"
-PLAN = "/etc/mailhost/limits.json"
-SCRIPT = "/usr/local/lib/mailhost/limits.py"
+PLAN = f"{ETC}/limits.json"
+SCRIPT = f"{LIBRARY}/limits.py"
 _SOURCES = Path(__file__).resolve().parent.parent / "remote/limits"
 
 
-def runs(settings: Settings) -> bool:
+def enabled(settings: Settings) -> bool:
     """Whether these settings need it."""
     limits = settings.mail_limits.model_dump() if settings.mail_limits else {}
     return any(limits.values()) or settings.mail_warmup is not None
@@ -34,25 +36,34 @@ def plan(settings: Settings) -> dict[str, Any]:
     }
 
 
-def configuration(settings: Settings) -> Configuration:
-    """Return the service's files; without limits and warm-up it does not run."""
-    if not runs(settings):
-        return Configuration(NAME, [], runs=False)
-    units = "/etc/systemd/system/mailhost-limits"
-    service = render("limits/limits.service.j2", script=SCRIPT, plan=PLAN, mail_folder=MAIL_FOLDER)
-    return Configuration(
-        NAME,
-        [
-            File(SCRIPT, (_SOURCES / "limits.py").read_text()),
-            File(PLAN, json.dumps(plan(settings), indent=2) + "\n"),
-            File(f"{units}.socket", render("limits/limits.socket.j2")),
-            File(f"{units}.service", service),
-        ],
-        check=_CHECK,
-    )
+def _plan(settings: Settings, machine: MachineState) -> str:
+    return json.dumps(plan(settings), indent=2) + "\n"
+
+
+def _program(settings: Settings, machine: MachineState) -> str:
+    return (_SOURCES / "limits.py").read_text()
+
+
+def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {"script": SCRIPT, "plan": PLAN}
 
 
 # It reads its plan as it will, and ends before it serves.
 _CHECK = f"""
 python3 -IS "$stage{SCRIPT}" --check "$stage{PLAN}" || fail "{SCRIPT} cannot read {PLAN}"
 """
+
+LIMITS = Service(
+    NAME,
+    enabled=enabled,
+    files=(
+        File(SCRIPT, RESTART, _program),
+        File(PLAN, RESTART, _plan),
+        File(f"{SYSTEM}/mailhost-limits.socket", RESTART, "limits/limits.socket.j2"),
+        File(f"{SYSTEM}/mailhost-limits.service", RESTART, "limits/limits.service.j2", _values),
+    ),
+    check=_CHECK,
+    memory_high=40,
+    memory_max=64,
+    daemons=(Daemon("", 1, 11.0),),
+)

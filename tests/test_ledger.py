@@ -1,4 +1,4 @@
-"""acceptance/support/ledger.py: the judge of "nothing lost" has to see what is lost, wrong or double."""
+"""The ledger (acceptance/support): the judge has to see what is lost, wrong or double."""
 
 from __future__ import annotations
 

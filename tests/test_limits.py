@@ -28,7 +28,7 @@ from limits.limits import (
 )
 
 from services import limits as operation
-from settings.inventory import parse
+from settings.parsing import parse
 from tests.inventory import data, settings
 
 NOW = 1_800_000_000 - 1_800_000_000 % 60
@@ -260,9 +260,9 @@ def test_without_limits_nothing_runs_but_for_a_warmup() -> None:
         mail = settings(**none)
         if not none:
             mail = mail.model_copy(update={"mail_limits": None})
-        assert not operation.configuration(mail).runs
+        assert not operation.enabled(mail)
     mail = settings(mail_limits=dict.fromkeys(LIMITS, 0), mail_warmup={"start": "2026-12-01"})
-    assert operation.configuration(mail).runs
+    assert operation.enabled(mail)
 
 
 @pytest.mark.parametrize(

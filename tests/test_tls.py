@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from facts.tls import SCRIPT, Certificate, CertificateState, parse_certificate
-from operations.certificate import _SCRIPT, renewal_reason, self_signed
+from operations.certificate import renewal_reason, self_signed
+from operations.scripts import shell
 from tests.fake import commands
 
 NOW = datetime.now(UTC)
@@ -67,10 +68,10 @@ def test_the_script_makes_what_the_fact_reads_and_keeps_the_key(tmp_path: Path) 
             text=True,
         ).stdout.splitlines()
 
-    keys = []
+    keys, text = [], shell("certificate/self_signed.sh")
     for _ in range(2):
         run(
-            _SCRIPT,
+            text,
             str(pem),
             NAMES[1],
             ",".join(f"DNS:{name}" for name in NAMES),
@@ -90,7 +91,7 @@ def test_the_script_makes_what_the_fact_reads_and_keeps_the_key(tmp_path: Path) 
     assert list(pem.parent.iterdir()) == [pem]
 
     certificate = "-----BEGIN CERTIFICATE" + pem.read_text().partition("-----BEGIN CERTIFICATE")[2]
-    run(_SCRIPT, str(tmp_path / "other.pem"), NAMES[0], f"DNS:{NAMES[0]}", "825")
+    run(text, str(tmp_path / "other.pem"), NAMES[0], f"DNS:{NAMES[0]}", "825")
     other = (tmp_path / "other.pem").read_text().partition("-----BEGIN CERTIFICATE")[0]
     for key in ("", other):
         pem.write_text(key + certificate)

@@ -1,0 +1,83 @@
+"""operations/scripts.py and remote/: what is sent to a host is there, whole, and valid shell."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from operations import activation, machine, signing_keys
+from operations.scripts import shell
+from services import dovecot, fail2ban, limits, opendkim, opendmarc, postfix, renewal, web
+
+ROOT = Path(__file__).resolve().parent.parent
+SENT = sorted(
+    str(path.relative_to(ROOT / "remote"))
+    for path in (ROOT / "remote").glob("*/*.sh")
+    if path.parent.name != "renewal"  # files on the host, see services/renewal.py
+)
+INCLUDED = ("lock.sh", "put_back.sh")
+PROGRAMS = [name for name in SENT if not name.endswith(INCLUDED)]
+IN_PYTHON = {
+    "checks": "\n".join(
+        service._CHECK
+        for service in (dovecot, fail2ban, limits, opendkim, opendmarc, postfix, renewal, web)
+    ),
+    "machine": machine._NAME + machine._VMAIL + machine._TIMERS + machine._SWAP,
+    "signing_keys": signing_keys._NEW_KEYS,
+}
+
+
+@pytest.mark.parametrize("interpreter", ["dash", "bash"])
+@pytest.mark.parametrize("text", [*map(shell, SENT), *IN_PYTHON.values()], ids=[*SENT, *IN_PYTHON])
+def test_the_scripts_are_valid_shell(text: str, interpreter: str) -> None:
+    checked = subprocess.run(
+        [interpreter, "-n"], input=text, text=True, capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_a_script_needs_no_other_file(name: str) -> None:
+    text = shell(name)
+    assert text.isascii()
+    assert not re.search(r"^\s*(\.|source) ", text, re.M)
+
+
+def test_what_a_script_includes_stands_in_its_place_once() -> None:
+    for name in ("transaction/replace.sh", "transaction/activate.sh", "packages/install.sh"):
+        text = shell(name)
+        assert text.count("/run/mailhost/lock") == 1
+        assert text.index("set -") < text.index("flock") < text.index("shift")
+
+
+def test_every_script_is_sent_and_is_there() -> None:
+    sources = [path for room in ("operations", "tasks") for path in (ROOT / room).rglob("*.py")]
+    named = {
+        name
+        for path in sources
+        for name in re.findall(r'"([a-z_]+/[a-z_]+\.sh)"', path.read_text())
+    }
+    assert sorted(named) == PROGRAMS
+
+
+def test_a_script_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(FileNotFoundError):
+        shell("transaction/nothing.sh")
+
+
+def test_systemd_hands_the_firewalls_way_back_to_the_shell_as_it_is() -> None:
+    from operations.firewall import _TAKE_BACK
+
+    assert _TAKE_BACK.replace("$$", "$") == shell("firewall/take_back.sh")
+    assert not re.search(r"(?<!\$)(\$\$)*\$(?!\$)", _TAKE_BACK)
+
+
+def test_the_program_that_asks_the_services_is_sent_whole() -> None:
+    sent = {path: text for path, text, *_ in activation._program()}
+    assert sent == {
+        f"probe/{path.name}": path.read_text() for path in (ROOT / "remote/probe").glob("*.py")
+    }
+    assert "__main__" in sent["probe/__main__.py"]
