@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from acceptance.support.killing import POSTFIX_UNIT, settle
+from acceptance.support.killing import settle
 from acceptance.support.mailhost import MailHost
 from acceptance.support.signatures import unique
 from facts.health import Health
-from services.postfix import QUEUE_MINFREE
+from services.postfix import POSTFIX, QUEUE_MINFREE
 from tasks.checks import machine
 from tasks.checks.finding import Severity, Status
 from testbed.messages import message
@@ -45,7 +45,7 @@ def small(host: MailHost) -> Iterator[MailHost]:
 
 def remount(host: MailHost, script: str, *arguments: str) -> None:
     """Change mounts while no service runs."""
-    unit = POSTFIX_UNIT[host.release]
+    unit = host.unit(POSTFIX)
     host.run("sh", "-euc", STOP + script + START, "remount", unit, *arguments)
     services = ("is-active", "opendkim", "opendmarc", "dovecot", unit)
     wait_until(

@@ -11,6 +11,7 @@ import pytest
 
 from acceptance.support.drift import look
 from acceptance.support.mailhost import MailHost
+from services.all import ALL
 from testbed.inventory import HOSTNAME
 from testbed.wait import wait_until
 
@@ -111,12 +112,15 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -su
 cat /root/other.key /root/other.cert > /root/other
 rm /root/other.key /root/other.cert
 """
+UNITS = sorted(
+    {unit for each in ALL if each.is_watched for unit in (each.unit, *each.holders.values())}
+)
 # Every file and folder that a run could touch, and when each unit came into its state.
-STATE = r"""
+STATE = rf"""
 find /etc /var/vmail /run/mailhost /usr/local -xdev -printf '%p %m %u %g %T@ %C@\n' | sort
-find /etc -xdev -type f -exec sha256sum {} +
+find /etc -xdev -type f -exec sha256sum {{}} +
 systemctl show -p Id,UnitFileState,StateChangeTimestamp,InvocationID \
-  opendkim opendmarc postsrsd dovecot postfix postfix@-.service fail2ban systemd-journald
+  {" ".join(UNITS)}
 """
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.support.killing import POSTFIX_UNIT
 from acceptance.support.mailhost import MailHost
+from services.postfix import POSTFIX
 from testbed.messages import message
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -114,7 +114,7 @@ def serve(host: MailHost, port: int) -> float:
 @pytest.fixture(scope="module", autouse=True)
 def _forgotten(host: MailHost) -> Iterator[None]:
     """Nobody's connections were counted before, and nobody is treated as in a flood afterwards."""
-    restart = ("systemctl", "restart", POSTFIX_UNIT[host.release])
+    restart = ("systemctl", "restart", host.unit(POSTFIX))
     host.run(*restart)
     yield
     host.run(*restart)  # or it goes on with `stress` for 1000 seconds: postconf(5)

@@ -30,7 +30,7 @@ FACTS = (
     *("dovecot.DoveadmUsers", "dovecot.DoveadmMailboxStatus", "dovecot.DoveadmWho"),
     "dovecot.DoveadmLogins",
     *("health.Health", "mailboxes.Mailboxes", "opendkim.SigningKeys", "services.Services"),
-    *("system.System", "tls.Certificate"),
+    *("machine.Machine", "tls.Certificate"),
 )
 PLAN = ("deploy.py", "--dry", "--diff", "-vvv")
 DEPLOY = ("deploy.py", "-y", "--json", "--diff", "-vvv")

@@ -10,6 +10,7 @@ import pytest
 from acceptance.support.killing import LEFTOVERS, kill_when
 from acceptance.support.mailhost import MailHost
 from acceptance.support.runs import CONFIGURATION
+from services.all import ALL
 from testbed.inventory import HASHES
 from testbed.messages import message
 
@@ -27,11 +28,12 @@ EARLIER: dict[str, object] = {
 }
 
 #: Files with owner and mode, and which services run and start at boot.
-STATE = """
+UNITS = " ".join(each.unit for each in ALL if each.is_watched)
+STATE = f"""
 find /etc/postfix /etc/dovecot /etc/opendkim* /etc/opendmarc.conf /etc/default /etc/systemd \
-  ! -name local.conf ! -name opendmarc.service.d -exec stat -c '%n %U:%G %a' {} + | sort
-find /etc/postfix /etc/dovecot /etc/opendkim* /etc/default -type f -exec sha256sum {} + | sort
-for unit in opendkim opendmarc postsrsd dovecot postfix; do
+  ! -name local.conf ! -name opendmarc.service.d -exec stat -c '%n %U:%G %a' {{}} + | sort
+find /etc/postfix /etc/dovecot /etc/opendkim* /etc/default -type f -exec sha256sum {{}} + | sort
+for unit in {UNITS}; do
   echo "$unit $(systemctl is-enabled $unit) $(systemctl is-active $unit)"
 done
 """

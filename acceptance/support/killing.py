@@ -20,6 +20,8 @@ from acceptance.support import cli
 from acceptance.support.ledger import Ledger, Verdict
 from acceptance.support.load import Load
 from acceptance.support.mailhost import MailHost
+from services.dovecot import DOVECOT
+from services.postfix import POSTFIX
 from testbed.command_line import data_arguments
 from testbed.inventory import ROOT
 from testbed.progress import say
@@ -31,9 +33,9 @@ PROCESSES = (
     *("opendkim", "opendmarc", "postsrsd"),
     *("dovecot", "auth", "imap"),
 )
+WHOLE = {f"all of {each.name}": each for each in (POSTFIX, DOVECOT)}
 #: What one round kills, in a random order.
-ROUND = (*PROCESSES, "all of postfix", "all of dovecot", "deploy", "machine", "machine")
-POSTFIX_UNIT = {12: "postfix@-.service", 13: "postfix.service"}
+ROUND = (*PROCESSES, *WHOLE, "deploy", "machine", "machine")
 #: Seconds within which what was killed has to be back. Postfix itself leaves alone for 60 what died
 #: at its start or while it delivered: service_throttle_time, transport_retry_time, in postconf(5).
 RECOVERY = 90
@@ -77,8 +79,7 @@ class Killer:
                 f"{what} runs, to be killed",
             )
         else:
-            service = what.rpartition(" ")[2]
-            unit = POSTFIX_UNIT[self.host.release] if service == "postfix" else service
+            unit = self.host.unit(WHOLE[what])
             wait_until(
                 lambda: self._done("systemctl", "kill", "--signal=KILL", unit),
                 RECOVERY,
@@ -143,7 +144,7 @@ def prove(
                 f"{len(ledger.entries())} messages acknowledged, {time.monotonic() - started:.0f} s"
             )
         # Else what died at its start is left alone for a minute, see service_throttle_time.
-        host.run("systemctl", "restart", POSTFIX_UNIT[host.release])
+        host.run("systemctl", "restart", host.unit(POSTFIX))
     settle(host)
     return killer.kills, ledger.judge(ledger.found(host))
 

@@ -8,10 +8,17 @@ from pathlib import Path
 
 from acceptance.support.clients import MailClients
 from acceptance.support.runs import Runs
+from services.dovecot import DOVECOT
+from services.opendkim import OPENDKIM
+from services.postfix import POSTFIX
+from services.service import Service
 from testbed.container import restarted
 from testbed.inventory import DOMAINS, HOSTNAME, PASSWORDS, inventory_name
 from testbed.peer import Peer
 from testbed.targets import Target
+
+#: A deploy leaves their processes alone, unless it has to restart them.
+LASTING = (OPENDKIM, DOVECOT, POSTFIX)
 
 
 @dataclass
@@ -52,16 +59,15 @@ class MailHost(Runs, MailClients):
         """Run a command on the target and return its output."""
         return self.target.exec(*argv, input=input, check=check)
 
+    def unit(self, service: Service) -> str:
+        """Return the unit that holds a service's processes on this release."""
+        return service.holder(str(self.release))
+
     def pids(self) -> dict[str, int]:
-        """Return the main process of each service, from the service's own files."""
-        main = "systemctl show -p MainPID --value"
-        text = self.run(
-            "sh",
-            "-c",
-            f"{main} opendkim; {main} dovecot; cat /var/spool/postfix/pid/master.pid",
-        )
-        opendkim, dovecot, postfix = (int(word) for word in text.split())
-        return {"opendkim": opendkim, "dovecot": dovecot, "postfix": postfix}
+        """Return the main process of each service that every host runs, as systemd knows it."""
+        units = [self.unit(each) for each in LASTING]
+        said = self.run("systemctl", "show", "-p", "MainPID", "--value", *units)
+        return dict(zip((each.name for each in LASTING), map(int, said.split()), strict=True))
 
     def log(self, pattern: str, since: float = 0) -> list[str]:
         """Return the journal's lines that match a regular expression, since a time of the epoch."""
