@@ -12,13 +12,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from facts.machine import MachineState
 from facts.tls import RENEWAL
 from layout import ETC, LIBRARY, PEM
 from services.service import RESTART, File, Service, no_effect
-from services.units import SYSTEM
+from services.units import SYSTEM, program
 from settings.local_files import read_file
 from settings.models import Settings
 from settings.tls import LETS_ENCRYPT, Acme, HostFiles
@@ -26,7 +25,6 @@ from wanted.rendering import render
 
 TIMER, PATH = "mailhost-certificate.timer", "mailhost-certificate.path"
 _STARTED_ANEW = no_effect("the timer starts a new process each time")
-_SOURCES = Path(__file__).resolve().parent.parent / "remote/renewal"
 
 
 def enabled(settings: Settings) -> bool:
@@ -110,11 +108,6 @@ def _authority(settings: Settings) -> Acme:
     return settings.mail_tls if isinstance(settings.mail_tls, Acme) else Acme(mode="acme")
 
 
-def _program(name: str) -> File:
-    text = (_SOURCES / name).read_text()
-    return File(f"{LIBRARY}/{name}", _STARTED_ANEW, lambda *_: text, mode="755")
-
-
 def _secret(name: str, path: Callable[[Acme], str | None], mode: str = "600") -> File:
     """Return the file of a secret from the control machine; without a path it must not exist."""
 
@@ -150,7 +143,7 @@ RENEWAL_TIMER = Service(
     more_packages=_packages,
     files=(
         *(
-            _program(name)
+            program(f"renewal/{name}", _STARTED_ANEW, name, mode="755")
             for name in ("certificate.sh", "challenge.sh", "responder.py", "account.py")
         ),
         File(f"{ETC}/certificate.conf", _STARTED_ANEW, lambda settings, _: conf(settings)),

@@ -25,8 +25,8 @@ MAY_IMPORT = {
     "deploy": {"facts", "operations", "preflight", "services", "wanted"},
     "tasks": {"facts", "layout", "operations", "preflight", "services", "settings", "wanted"},
     "remote": set(),  # Debian's python3 alone
-    "testbed": set(),
-    "bench": {"facts", "services", "settings", "tasks", "testbed"},
+    "testbed": {"settings", "tasks"},
+    "bench": {"facts", "services", "settings", "testbed"},
     "docs": {"services", "settings"},
     "inventories": set(),
 }

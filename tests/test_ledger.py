@@ -1,11 +1,11 @@
-"""acceptance/ledger.py: the judge of "nothing lost" has to see what is lost, wrong or double."""
+"""The ledger (acceptance/support): the judge has to see what is lost, wrong or double."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
 
-from acceptance.ledger import Ledger
+from acceptance.support.ledger import Ledger
 
 ANN, BEN = "ann@example.org", "ben@example.org"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.memory import unprovoked
 from services.dovecot import DOVECOT
 from services.postfix import POSTFIX
 from services.service import Service
+from testbed.memory import unprovoked
 from tests.inventory import settings
 from tests.plan import machine, texts
 

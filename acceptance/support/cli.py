@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("facts", "services", "operations")
 WIDTH = 16  # of a number in the answer: first the process, then its exit code
 SERVER = "MAILHOST_CLI"  # in the environment: the socket of the process that forks
@@ -92,7 +92,7 @@ def serve() -> tuple[tempfile.TemporaryDirectory[str], subprocess.Popen[bytes]]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as control:
         control.bind(address)
         process = subprocess.Popen(
-            [sys.executable, "-m", "acceptance.cli", str(control.fileno())],
+            [sys.executable, "-m", "acceptance.support.cli", str(control.fileno())],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             pass_fds=[control.fileno()],

@@ -6,7 +6,12 @@ is by default, it rejects a good nonce now and then, and takes its time to look.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -14,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from acceptance.mailhost import MailHost
+from acceptance.support.mailhost import MailHost
+from layout import PEM
 from testbed.wait import wait_until
 
 NAME = "acme.world.test"
@@ -22,6 +28,14 @@ URL = f"https://{NAME}:14000/dir"
 EAB = ("kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W")
 _FOLDER = "/run/pebble"
 _BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+_DYNAMIC = """
+key "acme" { algorithm hmac-sha256; secret "KEY"; };
+zone "_acme-challenge.mail.example.test" { type primary; file "/var/cache/bind/mail"; ALLOW };
+zone "_acme-challenge.imap.example.test" { type primary; file "/var/cache/bind/imap"; ALLOW };
+"""
+_ZONE = "$TTL 60\n@ SOA ns.world.test. x.world.test. 1 60 60 60 5\n@ NS ns.world.test.\n"
+
+TlsSettings = dict[str, Any]  # keys of mail_tls
 
 
 def own_certificate() -> tuple[str, str]:
@@ -41,7 +55,7 @@ def own_certificate() -> tuple[str, str]:
     return certificate.public_bytes(Encoding.PEM).decode(), pem.decode()
 
 
-class Authority:
+class Pebble:
     """Pebble, and the host's trust in its HTTPS, and in nobody else's: uacme reads all it has."""
 
     def __init__(self, host: MailHost) -> None:
@@ -108,3 +122,48 @@ class Authority:
         """Stop, and take the host's trust away."""
         self.stop()
         self.host.run("sh", "-c", f"mv -f /root/bundle {_BUNDLE}")
+
+    @contextmanager
+    def answered_by_dns(self, folder: Path) -> Iterator[TlsSettings]:
+        """
+        Have the peer's BIND take the host's answers, by a key.
+
+        + folder: for files of the control machine
+
+        Yields the settings for it, and for an account that is bound to one elsewhere.
+        """
+        (folder / "eab").write_text(f"{EAB[1]}\n")
+        key = self.peer.exec("tsig-keygen", "-a", "hmac-sha256", "acme")
+        (folder / "tsig").write_text(key)
+        for name in ("mail", "imap"):
+            self.peer.exec("sh", "-c", f"cat > /var/cache/bind/{name}", input=_ZONE)
+            self.peer.exec("chown", "bind:", f"/var/cache/bind/{name}")
+        (secret,) = re.findall('secret "(.*)"', key)
+        zones = _DYNAMIC.replace("KEY", secret).replace("ALLOW", "allow-update { key acme; };")
+        self.peer.exec("sh", "-c", "cat > /etc/bind/dynamic.conf; rndc reconfig", input=zones)
+        yield {
+            "dns_server": "ns.world.test",
+            "dns_key": str(folder / "tsig"),
+            "eab_kid": EAB[0],
+            "eab_key": str(folder / "eab"),
+            "reuse_key": True,
+        }
+        self.peer.exec(
+            "sh", "-c", ": > /etc/bind/dynamic.conf; rndc reconfig; rm -f /var/cache/bind/*.jnl"
+        )
+
+
+def put_in_place(host: MailHost, name: str, left: float) -> None:
+    """Have another certificate in place of the present one, not read by anybody yet."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    x = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    made = (
+        x509.CertificateBuilder(x, x, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=90))
+        .not_valid_after(now + timedelta(days=left))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem += made.public_bytes(Encoding.PEM) + f"# Issued by {URL}\n".encode()
+    host.run("sh", "-c", f"cat > {PEM}", input=pem.decode())

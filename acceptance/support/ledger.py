@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
-from acceptance.mailhost import MailHost
+from acceptance.support.mailhost import MailHost
 
 #: The header that carries a message's entry.
 HEADER = "X-Ledger"

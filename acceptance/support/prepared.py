@@ -21,6 +21,13 @@ from testbed.progress import only_one
 #: Where dovecot-pop3d's package stays, for a test that unpacks it once more.
 KEPT = "/var/tmp/dovecot-pop3d.deb"
 
+#: Services whose units come with Debian's packages, which enable them.
+DEBIANS = [
+    each.name
+    for each in ALL
+    if each.is_watched and each.packages and not each.name.startswith("mailhost-")
+]
+
 INSTALL = f"""
 export DEBIAN_FRONTEND=noninteractive
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
@@ -29,7 +36,7 @@ apt-get update -q
 systemctl mask -q lighttpd  # as a deploy does (operations/packages.py)
 apt-get install -y -q --no-install-recommends "$@"
 rm -f /usr/sbin/policy-rc.d
-systemctl disable -q postfix dovecot opendkim opendmarc postsrsd fail2ban
+systemctl disable -q {" ".join(DEBIANS)}
 mv /var/cache/apt/archives/dovecot-pop3d_*.deb {KEPT}
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/log/apt/* /var/log/dpkg.log
@@ -49,8 +56,8 @@ def wanted(release: int) -> list[str]:
         "mail_relayhost": "smarthost.world.test:587",
         "mail_relayhost_credentials": os.devnull,
     }
-    mail, _ = parse(inventory)
-    return wanted_packages(ALL, mail, MachineState(release=str(release)))
+    settings, _ = parse(inventory)
+    return wanted_packages(ALL, settings, MachineState(release=str(release)))
 
 
 def image(release: int) -> str:

@@ -1,17 +1,12 @@
 """
-A stranger who floods a mail host: sent to the peer by test_floods.py, and run there.
+A stranger who attacks a mail host: sent to the peer by test_floods.py, and run there.
 
-`flood.py idle HOST COUNT PORT…` opens COUNT connections to each port, says so to systemd, and holds
-them until it is stopped; `flood.py attacks HOST` runs all attacks at once, and prints what the
-host answered to each, and after how many seconds, as JSON.
+`attacks.py HOST` runs all attacks at once, and prints what the host answered to each, and after
+how many seconds, as JSON.
 """
 
 import json
-import os
 import random
-import resource
-import selectors
-import signal
 import socket
 import ssl
 import sys
@@ -287,25 +282,6 @@ def attacks() -> None:
     print(json.dumps(found))
 
 
-def idle(count: int, ports: list[int]) -> None:
-    """Open connections and hold them."""
-    needed = count * len(ports) + 100
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, needed))
-    held = selectors.DefaultSelector()
-    for _ in range(count):
-        for port in ports:
-            connection = socket.socket()
-            connection.setblocking(False)
-            connection.connect_ex((HOST, port))
-            held.register(connection, selectors.EVENT_WRITE)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"].replace("@", "\0", 1))
-    signal.pause()
-
-
 if __name__ == "__main__":
-    HOST = sys.argv[2]
-    if sys.argv[1] == "idle":
-        idle(int(sys.argv[3]), [int(port) for port in sys.argv[4:]])
-    else:
-        attacks()
+    HOST = sys.argv[1]
+    attacks()

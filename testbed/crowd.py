@@ -1,4 +1,4 @@
-"""Everybody at once on a host of one core and 1 GB; see testbed/peer/crowd.py."""
+"""Everybody at once on a host of one core and 1 GB; see testbed/programs/crowd.py."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acceptance import memory
+from testbed import memory
 from testbed.container import Target
 from testbed.peer import Peer
 
-PROGRAM = Path(__file__).parent / "crowd_program.py"
+PROGRAM = Path(__file__).parent / "programs" / "crowd.py"
 SESSIONS = {"imap": 20, "submission": 10, "inbound": 50}
 #: Addresses that the sessions of other hosts come from: five each, as a large site has.
 SOURCES = 10

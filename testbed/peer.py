@@ -23,7 +23,7 @@ from testbed.images import build, present
 from testbed.progress import SetupError, only_one, say
 from testbed.wait import wait_until
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent / "programs" / "peer"
 IMAGE = "mailhost-peer:latest"
 RELEASE = 13
 FILES = ("Dockerfile", "named.conf", "empty.zone", "sink.py", "sink.service")
@@ -160,13 +160,13 @@ def image() -> str:
     client = engine.ensure()
     with only_one("peer"):
         made, below = present(client, IMAGE), present(client, base)
-        files = b"".join((HERE / name).read_bytes() for name in FILES)
+        files = b"".join((FOLDER / name).read_bytes() for name in FILES)
         labels = {
             "mailhost.base": below.id if below else "",
             "mailhost.files": hashlib.sha256(files).hexdigest()[:16],
         }
         if made is None or any(made.labels.get(key) != value for key, value in labels.items()):
-            build(client, IMAGE, "Image of the peer", path=str(HERE), labels=labels)
+            build(client, IMAGE, "Image of the peer", path=str(FOLDER), labels=labels)
     return IMAGE
 
 

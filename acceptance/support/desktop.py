@@ -15,7 +15,7 @@ from testbed.images import build, present
 from testbed.peer import RELEASE
 from testbed.progress import only_one
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent.parent / "programs" / "desktop"
 IMAGE = "mailhost-desktop:latest"
 FILES = ("Dockerfile", "thunderbird.py")
 
@@ -38,11 +38,11 @@ def image() -> str:
     targets.base_image(RELEASE)
     client = engine.ensure()
     with only_one("desktop"):
-        files = b"".join((HERE / name).read_bytes() for name in FILES)
+        files = b"".join((FOLDER / name).read_bytes() for name in FILES)
         labels = {"mailhost.files": hashlib.sha256(files).hexdigest()[:16]}
         made = present(client, IMAGE)
         if made is None or made.labels.get("mailhost.files") != labels["mailhost.files"]:
-            build(client, IMAGE, "Image of the desktop", path=str(HERE), labels=labels)
+            build(client, IMAGE, "Image of the desktop", path=str(FOLDER), labels=labels)
     return IMAGE
 
 

@@ -11,12 +11,13 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from acceptance.ledger import HEADER, OUTSIDE, Ledger
-from acceptance.mailhost import MailHost, message
+from acceptance.support.ledger import HEADER, OUTSIDE, Ledger
+from acceptance.support.mailhost import MailHost
 from testbed.container import CommandFailed
+from testbed.messages import message
 
 ALICE, BOB, CAROL = "alice@example.test", "bob@example.test", "carol@second.test"
-#: Recipient -> the mailboxes that it leads to, by the inventory of acceptance/conftest.py.
+#: Recipient -> the mailboxes that it leads to, by the inventory of testbed/inventory.py.
 BOXES = {
     ALICE: {ALICE},
     BOB: {BOB},

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acceptance import prepared
-from acceptance.issuing import Authority
-from acceptance.mailhost import MailHost, over_ssh
+from acceptance.support import prepared
+from acceptance.support.issuing import Authority
+from acceptance.support.mailhost import MailHost
 from tasks.password import sha512_crypt
 from testbed import peer, targets
+from testbed.inventory import BUILD, over_ssh, write_inventory
 
 PASSWORD = "pair-password"
 RELEASES = {"alpha.example": 13, "beta.example": 12}
@@ -52,9 +53,7 @@ class Pair:
         return self.alpha, self.beta
 
 
-def inventory_data(
-    domain: str, address: str, world: str, authority: Authority
-) -> dict[str, object]:
+def host_data(domain: str, address: str, world: str, authority: Authority) -> dict[str, object]:
     """Return the inventory data of one of the two."""
     labels = ("mail", "autoconfig", "autodiscover", "mta-sts")
     issued = authority.issue([f"{label}.{domain}" for label in labels])
@@ -132,16 +131,14 @@ def _deployed(
     entries: dict[str, Any] = {
         domain: (
             target.name,
-            inventory_data(domain, target.address, world.address, authority)
-            | over_ssh(target, ssh_key),
+            host_data(domain, target.address, world.address, authority) | over_ssh(target, ssh_key),
         )
         for domain, target in by_domain.items()
     }
 
     def written(name: str, *domains: str) -> Path:
-        path = ssh_key.parent / f"{prefix}-{name}.py"
-        path.write_text(f"mail = {[entries[domain] for domain in domains]!r}\n")
-        return path
+        hosts = dict(entries[domain] for domain in domains)
+        return write_inventory(BUILD / f"{prefix}-{name}.py", hosts)
 
     hosts = {
         domain: MailHost(

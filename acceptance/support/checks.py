@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acceptance import cli
-from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments
+from acceptance.support import cli
+from acceptance.support.mailhost import MailHost
+from testbed.command_line import data_arguments
+from testbed.inventory import HOSTNAME, ROOT
 from testbed.progress import only_one
 
 NAME_SERVER = "ns.world.test"  # the peer's BIND

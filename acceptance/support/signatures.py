@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable
 from uuid import uuid4
 
 import dkim  # type: ignore[import-untyped]
 import dns.resolver
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 
-from acceptance.mailhost import MailHost
-from testbed.peer import Peer
+from acceptance.support.mailhost import MailHost
 
 
 def unique(word: str) -> str:
@@ -59,23 +50,3 @@ def verified(host: MailHost, raw: bytes) -> bool:
 def outside(host: MailHost, subject: str) -> bytes:
     """Return the message with this subject that the rest of the world received."""
     return host.peer.wait_received(lambda each: subject.encode() in each.raw).raw
-
-
-def signing_domain(peer: Peer, domain: str) -> Callable[[bytes], bytes]:
-    """Make a domain that signs its mail, whose key the peer's BIND serves; return what signs."""
-    key = rsa.generate_private_key(65537, 2048)
-    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    record = f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
-    pieces = " ".join(f'"{record[at : at + 200]}"' for at in range(0, len(record), 200))
-    peer.load_zone(
-        domain,
-        f"$ORIGIN {domain}.\n$TTL 60\n@ IN SOA ns hostmaster 1 7200 3600 1209600 60\n"
-        f"@ IN NS ns\nns IN A {peer.address}\n@ IN MX 10 ns\n"
-        f"key._domainkey IN TXT ( {pieces} )\n",
-    )
-
-    def signed(raw: bytes) -> bytes:
-        return bytes(dkim.sign(raw, b"key", domain.encode(), private)) + raw
-
-    return signed
