@@ -50,7 +50,7 @@ def time_packages(settings: Settings, machine: MachineState) -> list[str]:
 
 def cloud_init(settings: Settings, machine: MachineState) -> str | None:
     """Return cloud-init's configuration, so that it does not reset the host name at each boot."""
-    return render("system/cloud-init.cfg.j2") if machine.cloud_init else None
+    return render("machine/cloud-init.cfg.j2") if machine.cloud_init else None
 
 
 BASE = Service(

@@ -13,8 +13,8 @@ from settings.models import Settings
 NAME = "mailhost-limits.socket"
 PLAN = f"{ETC}/limits.json"
 PROGRAM = f"{LIBRARY}/limits"
-#: Like -I, -E and -s import nothing from the environment or from a user's folder. Unlike -I, they let
-#: -m find the package in the working directory, which only root can write to.
+#: Like -I, -E and -s import nothing from the environment or a user's folder. Unlike -I, they let -m
+#: find the package in the working directory, which only root can write to.
 PYTHON = "python3 -BEsS -m limits"
 
 
