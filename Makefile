@@ -118,7 +118,7 @@ durability: $(VENV) ## kill everything 200 times under load, and count the mail 
 bench-load: $(VENV) ## what memory everybody at once takes on 1 GB (docs/memory.md)
 	@$(PY) -m bench load $(ARGS)
 
-docs: $(VENV) ## write docs/settings.md from the models
+docs: $(VENV) ## write docs/settings.md from the models, and the table in docs/memory.md
 	@$(PY) -m docs.generate $(ARGS)
 
 lock: $(VENV) ## write requirements.lock from pyproject.toml (ARGS=--upgrade: newest versions)

@@ -18,10 +18,8 @@ from operations import (
 )
 from operations.machine import prepare_machine
 from preflight import checked_settings
-from services import all as services
-from services import firewall as rules
-from services import packages as debian
-from services import renewal, updates
+from services.all import ALL
+from services.configuration import configurations, wanted_packages
 from wanted import addresses
 
 # Every error in the inventory, and every reason against this machine, before it is touched.
@@ -30,7 +28,7 @@ settings = checked_settings(machine)
 
 packages.install(
     name="Packages: Postfix, Dovecot, OpenDKIM and what they need",
-    packages=debian.wanted(settings, machine),
+    packages=wanted_packages(ALL, settings, machine),
 )
 prepare_machine(
     name="Machine: names, clock, swap, the account that owns the mail",
@@ -38,13 +36,13 @@ prepare_machine(
     hostname=settings.mail_hostname,
     mailname=settings.primary_domain,
     swap_size=settings.mail_swap_size,
-    updates=updates.runs(settings),
+    updates=settings.mail_updates != "off",
 )
-if settings.mail_tls.mode != "files":
+if settings.mail_tls.starts_self_signed:
     certificate.self_signed(
         name="TLS: a self-signed certificate",
         names=settings.names,
-        for_a_start=renewal.runs(settings),
+        for_a_start=settings.mail_tls.renewed_by_host,
     )
 signing_keys.make(
     name="DKIM: a signing key for each domain",
@@ -52,10 +50,11 @@ signing_keys.make(
     selector=settings.mail_dkim_selector,
     bits=settings.mail_dkim_bits,
 )
+# The services, in the order in which they start: services/all.py
+wanted = configurations(ALL, settings, machine)
 configuration.apply(
     name="Configuration: check all of it, put it in place, run it",
-    # From the journal to fail2ban, in the order of start: services/all.py
-    configurations=services.configurations(settings, machine),
+    configurations=list(wanted.values()),
 )
 logins.verify(
     name="Logins: every user can log in, nobody else stays in",
@@ -69,8 +68,8 @@ mailboxes.retire(
 # A host that refuses the rules is a mail host all the same.
 firewall.apply(
     name="Firewall: only what is served, kept if SSH gets through",
-    rules=rules.rules(settings, machine.ssh_ports),
+    files=wanted["mailhost-firewall"].files,
 )
 # Last: the authority's answer is not in the host's power, and comes through the firewall.
-if renewal.runs(settings):
+if settings.mail_tls.renewed_by_host:
     certificate.renew(name="TLS: the certificate, where another one is due")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from pyinfra import host, logger
 from pyinfra.api import DeployError
 
 from facts.machine import MachineState
-from services import firewall, journald, renewal, web
-from settings.inventory import parse
+from services import renewal
+from services.all import ALL
+from services.configuration import why_not
 from settings.local_files import read_login
 from settings.models import Settings
+from settings.parsing import parse
 from settings.values import UNKNOWN
 from wanted import addresses, certificates, dns, mta_sts
 
@@ -28,10 +29,7 @@ def checked_settings(machine: MachineState | None = None) -> Settings:
     """
     settings, problems = settings_and_problems(host.data.dict())  # type: ignore[no-untyped-call]
     if machine:
-        problems += journald.problems(machine)
-        problems += firewall.problems(settings, machine)
-        problems += web.problems(settings, machine)
-        problems += renewal.obstacles(settings, machine)
+        problems += why_not(ALL, settings, machine)
     if problems:
         lines = [f"{host.name}: {problem}" for problem in problems]
         raise DeployError("\n".join(["nothing was touched:", *lines]))
@@ -47,7 +45,7 @@ def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[st
         problems.append(f"mail_domains: {UNKNOWN} is nobody's (RFC 2606); write a name of your own")
     problems += _problems_between_keys(settings)
     problems += addresses.problems(settings)
-    problems += certificates.problems(settings, datetime.now(UTC))
+    problems += certificates.problems(settings)
     problems += mta_sts.problems(settings)
     problems += renewal.problems(settings)
     return settings, [_one_line(problem) for problem in problems]
@@ -128,9 +126,9 @@ def warnings(settings: Settings) -> list[str]:
         if (match := re.match(r"\$2[aby]\$(\d\d)", user.password_hash or ""))
         and int(match.group(1)) >= 12
     ]
-    if settings.mail_web and settings.mail_tls.mode == "self-signed":
+    if settings.mail_web and not settings.mail_tls.trusted_by_others:
         found.append(
             "mail_web: mail programs take no settings from where the certificate is self-signed; "
             "set mail_tls to 'acme' or 'files'"
         )
-    return [*found, *certificates.warnings(settings, datetime.now(UTC))]
+    return [*found, *certificates.warnings(settings)]

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from acceptance import prepared
 from acceptance.mailhost import DOMAINS, HOSTNAME, PASSWORDS, ROOT, inventory_name
-from settings.models import Limits
+from settings.limits import Limits
 from tasks.password import sha512_crypt
 from testbed import engine, targets
 from testbed.container import BOOT_TIMEOUT

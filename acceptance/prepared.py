@@ -11,8 +11,9 @@ import json
 import os
 
 from facts.machine import MachineState
-from services import packages
-from settings.inventory import parse
+from services.all import ALL
+from services.configuration import wanted_packages
+from settings.parsing import parse
 from testbed import engine
 from testbed.images import PREPARED, RECIPE_LABEL, base_image, build, present, recipe
 from testbed.progress import only_one
@@ -49,7 +50,7 @@ def wanted(release: int) -> list[str]:
         "mail_relayhost_credentials": os.devnull,
     }
     mail, _ = parse(inventory)
-    return packages.wanted(mail, MachineState(release=str(release)))
+    return wanted_packages(ALL, mail, MachineState(release=str(release)))
 
 
 def image(release: int) -> str:

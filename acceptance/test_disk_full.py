@@ -11,7 +11,7 @@ from acceptance.mailhost import MailHost, message
 from acceptance.signatures import unique
 from facts.health import Health
 from services.postfix import QUEUE_MINFREE
-from tasks.checks import host as checks
+from tasks.checks import machine
 from tasks.checks.finding import Severity, Status
 from testbed.wait import wait_until
 
@@ -156,7 +156,7 @@ def test_the_check_sees_full_disks(small: MailHost) -> None:
     fill(small, MAIL)
     health = Health()
     lines = small.run("sh", "-c", health.command().get_raw_value()).splitlines()
-    found = {each.subject: each for each in checks.disks(health.process(lines), 50 * MIB)}
+    found = {each.subject: each for each in machine.disks(health.process(lines), 50 * MIB)}
     free(small, MAIL)
     assert found[MAIL].status == Status.FAILED
     assert found[MAIL].severity == Severity.REQUIRED

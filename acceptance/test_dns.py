@@ -11,7 +11,7 @@ import pytest
 
 from acceptance.deployed import inventory_data
 from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost
-from settings.inventory import parse
+from settings.parsing import parse
 from testbed import peer
 from wanted.dns import Record, records
 from wanted.zones import enclosing, rdata

@@ -31,6 +31,7 @@ LINES = [
     "mail_ipv4: is not a valid IPv4 address; write it like '192.0.2.25'",
     "mail_users.bob.password_hash: looks like a plain-text password; run 'make password'",
     "mail_users.eve.password_hash: is argon2, which needs 79 MB for one check; ",
+    "mail_tls.key: is missing; 'files' needs both cert and key",
     "mail_user: there is no such key; did you mean mail_users?",
     "mail_hostname: example.test is a mail domain as well; give the host a name of its own",
     "mail_users.Alice: is alice@example.test, and so is 'alice'; keep one of them",
@@ -38,7 +39,6 @@ LINES = [
     "mail_aliases.void: nobody@example.test is no user and no alias; ",
     "mail_aliases.bob: hides the user bob@example.test; ",
     "mail_aliases: a@example.test -> b@example.test -> a@example.test is a loop; ",
-    "mail_tls.key: is missing; 'files' needs both cert and key",
 ]
 STATE = "find /etc /var/vmail -xdev -type f -newer /run/before"
 

@@ -11,7 +11,8 @@ from typing import Any
 from acceptance.mailhost import MailHost
 from facts.machine import MachineState
 from preflight import settings_and_problems
-from services.all import configurations
+from services.all import ALL
+from services.configuration import configurations
 from services.postfix import FORWARD_DOMAIN, TABLES
 from tests.strategies import examples
 
@@ -71,7 +72,7 @@ def rendered(inventory: dict[str, Any], release: str) -> dict[str, str]:
     machine = MachineState(release=release, nameservers=("192.0.2.53",))
     return {
         file.path: file.content
-        for configuration in configurations(mail, machine)
+        for configuration in configurations(ALL, mail, machine).values()
         for file in configuration.files
         if file.content is not None
     }

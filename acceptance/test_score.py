@@ -15,9 +15,9 @@ from acceptance.signatures import unique
 from tasks.scoring.spamassassin import COMMAND
 from testbed import peer
 from testbed.wait import wait_until
-from wanted.addresses import PROBE
+from wanted.addresses import SCORE_SENDER
 
-SENDER = f"{PROBE}@{DOMAINS[0]}"
+SENDER = f"{SCORE_SENDER}@{DOMAINS[0]}"
 USERS = "/etc/dovecot/probe-users"
 UNIT = "mailhost-sink.service"
 

@@ -12,7 +12,7 @@ import pytest
 from acceptance.deployed import inventory_data
 from acceptance.mailhost import DOMAINS, HOSTNAME, ROOT, MailHost, data_arguments
 from acceptance.test_drift_report import look
-from settings.inventory import parse
+from settings.parsing import parse
 from testbed.wait import wait_until
 from wanted.clients import documents
 

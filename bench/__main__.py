@@ -23,7 +23,8 @@ from acceptance.deployed import inventory_data
 from acceptance.mailhost import HOSTNAME, PASSWORDS, ROOT, data_arguments, message
 from acceptance.signatures import signing_domain
 from facts.machine import MachineState
-from services.packages import wanted
+from services.all import ALL
+from services.configuration import wanted_packages
 from settings.models import Settings
 from testbed import engine, targets
 from testbed.peer import Peer, start_peer
@@ -60,7 +61,8 @@ class Bench:
     def install(self) -> None:
         """Install by hand what a deploy of this inventory installs."""
         settings = Settings.model_validate(inventory_data(self.deployed) | UPDATES)
-        self.by_hand.exec("sh", "-c", f"{APT} {' '.join(wanted(settings, MachineState()))}")
+        packages = wanted_packages(ALL, settings, MachineState())
+        self.by_hand.exec("sh", "-c", f"{APT} {' '.join(packages)}")
 
     def deploy(self, **data: object) -> None:
         """Deploy by the CLI, as a user does."""

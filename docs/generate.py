@@ -1,51 +1,60 @@
-"""Write docs/settings.md from the models in settings.py (`make docs`)."""
+"""Write docs/settings.md from the models in settings/, and docs/memory.md's table (`make docs`)."""
 
 from __future__ import annotations
 
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
-from settings.models import Ban, Limits, Settings, User, Warmup
-from settings.tls import Tls
+from docs import memory
+from settings.base import Model, merged_fields, models_in
+from settings.models import Settings
 
 PAGE = Path(__file__).with_name("settings.md")
 
 INTRODUCTION = """# Settings
 
-Every key that an inventory may hold for a host, made from `settings.py` by `make docs`. Host data,
+Every key that an inventory may hold for a host, made from `settings/` by `make docs`. Host data,
 group data and `--data` can each set one; an unknown key that begins with `mail_` is an error.
 """
 
 
 def page() -> str:
     """Return the whole page as Markdown."""
-    return "\n".join(
-        [
-            INTRODUCTION,
-            *_section("Keys", Settings),
-            *_section("Settings of a user in `mail_users`", User),
-            *_section("Settings in `mail_tls`", Tls),
-            *_section("Settings in `mail_limits`", Limits),
-            *_section("Settings in `mail_warmup`", Warmup),
-            *_section("Settings in `mail_ban`", Ban),
-        ]
-    )
+    lines = [INTRODUCTION, *_section("Keys", [Settings])]
+    for key, field in Settings.model_fields.items():
+        if models := models_in(field.annotation):
+            of_each = get_origin(field.annotation) is dict
+            owner = f"of a {models[0].__name__.lower()} in" if of_each else "in"
+            lines += _section(f"Settings {owner} `{key}`", models)
+    return "\n".join(lines)
 
 
-def _section(title: str, model: type[BaseModel]) -> list[str]:
+def _section(title: str, models: list[type[Model]]) -> list[str]:
+    """Return the keys of a model, or of all members of a union."""
     lines = [f"## {title}", ""]
-    schema = model.model_json_schema()
-    for name, field in model.model_fields.items():
-        default = "required" if field.is_required() else f"default `{_plain(field.default)}`"
-        lines += [f"### `{name}`", "", f"{_type(schema['properties'][name])}, {default}", ""]
+    properties = [model.model_json_schema()["properties"] for model in models]
+    for name, field in merged_fields(models).items():
+        schemas = [each[name] for each in properties if name in each]
+        schema, default = _merged(schemas), field.default
+        if field.is_required() and len(schemas) < len(models):
+            schema, default = {"anyOf": [schema, {"type": "null"}]}, None
+        said = "required" if default is PydanticUndefined else f"default `{_plain(default)}`"
+        lines += [f"### `{name}`", "", f"{_type(schema)}, {said}", ""]
         lines += [field.description or "", ""]
         if field.examples:
             lines += [f"Example: `{field.examples[0]!r}`", ""]
     return lines
+
+
+def _merged(schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one schema for a key of several models: every value that tells them apart."""
+    choices = [schema["const"] for schema in schemas if "const" in schema]
+    return {"enum": choices} if len(choices) > 1 else schemas[0]
 
 
 def _plain(value: Any) -> str:
@@ -64,7 +73,7 @@ def _type(schema: dict[str, Any]) -> str:
         return "one of " + ", ".join(f"`{value!r}`" for value in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']!r}`"
-    if "$ref" in schema:
+    if "$ref" in schema or "oneOf" in schema:
         return "dict"
     words = {
         "string": "text",
@@ -87,10 +96,12 @@ _BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMaximum": "bel
 
 
 def main() -> None:
-    """Write the page; with --check, exit 1 where it is stale."""
-    if "--check" in sys.argv[1:]:
-        sys.exit(0 if PAGE.read_text() == page() else f"{PAGE.name} is stale: run 'make docs'")
-    PAGE.write_text(page())
+    """Write the pages; with --check, exit 1 where one is stale."""
+    for path, text in ((PAGE, page()), (memory.PAGE, memory.page())):
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text)
+        elif path.read_text() != text:
+            sys.exit(f"{path.name} is stale: run 'make docs'")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pyinfra.api import FactBase, StringCommand
@@ -10,6 +11,7 @@ from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import script
+from layout import DKIM_KEYS, KEPT, PEM
 
 
 @dataclass(frozen=True)
@@ -29,20 +31,14 @@ class FileState(FactData):
     changed: float = field(default=0.0, compare=False)
 
 
-#: What the files of a change that is not confirmed were before it, see operations/transaction.py.
-KEPT = "/var/lib/mailhost/kept"
-
-#: What the web server serves (services/web.py). All of it is ours: anything else there is left
-#: over from other settings.
-WEB = "/etc/mailhost/web"
-
 # A path that is no regular file (a directory, a dangling link) gets the digest "-", so that it
 # differs from any wanted content and the operation that wants a file there says so. So does what a
 # killed command left where operations make files aside.
 _SCRIPT = f"""
+folders=$1; shift
 count=$#
-for path in "$@" {KEPT} /etc/.mailhost.* /etc/dkimkeys/.new.* /etc/ssl/mail/.new.* \
-    $(find {WEB} -type f 2>/dev/null); do
+for path in "$@" {KEPT} /etc/.mailhost.* {DKIM_KEYS}/.new.* {PEM.rpartition("/")[0]}/.new.* \
+    $([ -z "$folders" ] || find $folders -type f 2>/dev/null); do
   [ ! -e "$path" ] && [ ! -L "$path" ] || set -- "$@" "$path"
 done
 shift "$count"
@@ -76,8 +72,8 @@ def parse_file_states(output: list[str]) -> dict[str, FileState]:
 
 class ManagedFiles(FactBase[dict[str, FileState]]):
     """
-    Returns the state of each of the given files that exists, of what is served besides, and of what
-    a killed run left aside, the way back from an unconfirmed change included:
+    Returns the state of each of the given files that exists, of every file in the given folders,
+    and of what a killed run left aside, the way back from an unconfirmed change included:
 
     .. code:: python
 
@@ -87,8 +83,8 @@ class ManagedFiles(FactBase[dict[str, FileState]]):
     default = dict
 
     @override
-    def command(self, paths: list[str]) -> StringCommand:
-        return script(_SCRIPT, *paths)
+    def command(self, paths: Sequence[str], folders: Sequence[str] = ()) -> StringCommand:
+        return script(_SCRIPT, " ".join(folders), *paths)
 
     @override
     def process(self, output: list[str]) -> dict[str, FileState]:

@@ -19,9 +19,9 @@ from facts.tls import (
     CertificateState,
     parse_certificate,
     parse_served,
-    served_ports,
+    ports_with_tls,
 )
-from layout import PEM
+from layout import MAIL_FOLDER, PEM, TLS_PORTS
 
 
 @dataclass(frozen=True)
@@ -171,12 +171,12 @@ class Live(FactBase[LiveState]):
     @override
     def command(
         self,
-        folder: str = "/var/vmail",
+        folder: str = MAIL_FOLDER,
         passwd_files: Sequence[str] = ("/etc/dovecot/users",),
-        web: bool = False,
+        ports: Sequence[int] = tuple(TLS_PORTS),
     ) -> StringCommand:
-        ports = served_ports(web)
-        return script(_SCRIPT, PEM, folder, ports, *(f"logins={path}" for path in passwd_files))
+        logins = (f"logins={path}" for path in passwd_files)
+        return script(_SCRIPT, PEM, folder, ports_with_tls(ports), *logins)
 
     @override
     def process(self, output: list[str]) -> LiveState:

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import script
+from layout import MAIL_FOLDER
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Mailboxes(FactBase[MailboxFolders]):
     default = MailboxFolders
 
     @override
-    def command(self, folder: str = "/var/vmail") -> StringCommand:
+    def command(self, folder: str = MAIL_FOLDER) -> StringCommand:
         return script(_SCRIPT, folder)
 
     @override

@@ -12,8 +12,7 @@ from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 from facts.shell import script
-
-KEYS = "/etc/dkimkeys"
+from layout import DKIM_KEYS
 
 
 class SigningKey(TypedDict):
@@ -68,6 +67,19 @@ def _bits(public_key: str) -> int:
     return key.key_size if isinstance(key, RSAPublicKey) else 0
 
 
+def public_keys(found: dict[str, dict[str, SigningKey]], selector: str) -> dict[str, str]:
+    """
+    Return domain -> public key of a selector, as wanted/dns.py takes them.
+
+    + found: what SigningKeys returns; a file that is no private key is left out
+    """
+    return {
+        domain: key["public_key"]
+        for domain, selectors in found.items()
+        if (key := selectors.get(selector)) and key["public_key"]
+    }
+
+
 class SigningKeys(FactBase[dict[str, dict[str, SigningKey]]]):
     """
     Returns domain → selector → key, for each DOMAIN/SELECTOR.private:
@@ -82,7 +94,7 @@ class SigningKeys(FactBase[dict[str, dict[str, SigningKey]]]):
     default = dict
 
     @override
-    def command(self, keys_dir: str = KEYS) -> StringCommand:
+    def command(self, keys_dir: str = DKIM_KEYS) -> StringCommand:
         return script(_SCRIPT, keys_dir)
 
     @override

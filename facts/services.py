@@ -13,104 +13,8 @@ from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import script
-
-#: Where a service keeps the time of its last reload by us: gone after a reboot, as it should be.
-STAMPS = "/run/mailhost"
-
-
-@dataclass(frozen=True)
-class Service:
-    """
-    A systemd service and the files (or folders of files) that it reads.
-
-    + name: without its type; what starts a service only when it is needed (a socket, a timer, a
-      path) with it
-    """
-
-    name: str
-    reload_paths: Sequence[str] = ()
-    restart_paths: Sequence[str] = ()
-
-
-SERVICES = (
-    Service("systemd-journald", restart_paths=("/etc/systemd/journald.conf.d/mailhost.conf",)),
-    Service(
-        "opendkim",
-        reload_paths=("/etc/opendkim/tables", "/etc/opendkim/from_header.lua"),
-        restart_paths=(
-            "/etc/opendkim.conf",
-            "/etc/systemd/system/opendkim.service.d/mailhost.conf",
-        ),
-    ),
-    Service(
-        "opendmarc",
-        restart_paths=(
-            "/etc/opendmarc.conf",
-            "/etc/systemd/system/opendmarc.service.d/mailhost.conf",
-        ),
-    ),
-    Service(
-        "mailhost-limits.socket",
-        restart_paths=(
-            "/etc/mailhost/limits.json",
-            "/etc/systemd/system/mailhost-limits.service",
-            "/etc/systemd/system/mailhost-limits.socket",
-            "/usr/local/lib/mailhost/limits",
-            "/usr/local/lib/mailhost/limits.py",
-        ),
-    ),
-    Service(
-        "mailhost-certificate.timer",
-        restart_paths=("/etc/systemd/system/mailhost-certificate.timer",),
-    ),
-    Service(
-        "mailhost-certificate.path",
-        restart_paths=("/etc/systemd/system/mailhost-certificate.path",),
-    ),
-    Service(
-        "postsrsd",
-        restart_paths=(
-            "/etc/default/postsrsd",
-            "/etc/systemd/system/postsrsd.service.d/mailhost.conf",
-        ),
-    ),
-    Service(
-        "dovecot",
-        reload_paths=("/etc/dovecot/dovecot.conf", "/etc/ssl/mail/mail.pem"),
-        restart_paths=("/etc/systemd/system/dovecot.service.d/mailhost.conf",),
-    ),
-    Service(
-        "mailhost-web.socket",
-        restart_paths=(
-            "/etc/mailhost/web.conf",
-            "/etc/systemd/system/mailhost-web.service",
-            "/etc/systemd/system/mailhost-web.socket",
-        ),
-    ),
-    Service(
-        "fail2ban",
-        reload_paths=(
-            "/etc/fail2ban/jail.d/mailhost.local",
-            "/etc/fail2ban/filter.d/mailhost.conf",
-            "/etc/fail2ban/fail2ban.d/mailhost.local",
-        ),
-    ),
-    Service(
-        "postfix",
-        reload_paths=(
-            "/etc/postfix/main.cf",
-            "/etc/postfix/master.cf",
-            "/etc/postfix/tables",
-            "/etc/ssl/mail/mail.pem",
-            # An smtpd keeps its connection to Dovecot's old auth process over Dovecot's reload.
-            "/etc/dovecot/dovecot.conf",
-        ),
-        restart_paths=(
-            "/etc/systemd/system/postfix.service.d/mailhost.conf",
-            "/etc/systemd/system/postfix@.service.d/mailhost.conf",  # Debian 12
-        ),
-    ),
-)
+from facts.watched import Watched
+from layout import STAMPS
 
 
 @dataclass(frozen=True)
@@ -139,16 +43,6 @@ class ServiceState(FactData):
     overrides: Mapping[str, float] = field(default_factory=dict)
 
 
-#: What Debian 12's Postfix runs in, and whether it starts at boot only its wrapper knows.
-_INSTANCE = "postfix@-.service"
-
-
-def unit(name: str) -> str:
-    """Return the unit of that name: a service's, where the name has no other type."""
-    return name if name.endswith((".socket", ".timer", ".path")) else f"{name}.service"
-
-
-_UNITS = (*(unit(service.name) for service in SERVICES), _INSTANCE)
 _PROPERTIES = (
     "Id",
     "LoadState",
@@ -168,7 +62,6 @@ _SCRIPT = f"""
 echo "release $VERSION_ID"
 units=$1; shift
 systemctl show --timestamp=us+utc -p {",".join(_PROPERTIES)} $units
-! read -r pid 2>/dev/null < /var/spool/postfix/pid/master.pid || echo "master $pid"
 find "$@" \\( -type f -o -type d -o -lname /dev/null \\) -printf 'file %C@ %T@ %p\\n' 2>/dev/null
 true
 """
@@ -199,24 +92,19 @@ def needed_action(active: bool, started: float, loaded: float, changed: Mapping[
     return ""
 
 
-def parse_services(output: list[str]) -> dict[str, ServiceState]:
+def parse_services(output: list[str], watched: Sequence[Watched]) -> dict[str, ServiceState]:
     """Parse what the Services fact's script prints; a service that is not installed is left out."""
-    units, files, facts = _sorted(output)
+    units, files, release = _sorted(output)
     states = {}
-    for service in SERVICES:
-        holder, pid = unit(service.name), 0
-        block = units.get(holder, {"LoadState": "not-found"})
+    for service in watched:
+        block = units.get(service.unit, {"LoadState": "not-found"})
         if block["LoadState"] == "not-found":
             continue
         enabled = block["UnitFileState"]
-        if service.name == "postfix":
-            holder = _INSTANCE if facts["release"] == "12" else holder
-            block, pid = units[holder], int(facts.get("master", 0))
+        holder = service.holders.get(release, service.unit)
+        block = units[holder]
         active = block["ActiveState"] in ("active", "reloading")
-        changed = {
-            "reload": _newest(files, service.reload_paths),
-            "restart": _newest(files, service.restart_paths),
-        }
+        changed = _newest(files, service.effects)
         _, loaded = files.get(f"{STAMPS}/{service.name}", (0.0, 0.0))
         started = _seconds(block["InactiveExitTimestamp"])
         action = needed_action(active, started, loaded, changed)
@@ -224,22 +112,22 @@ def parse_services(output: list[str]) -> dict[str, ServiceState]:
             unit=holder,
             enabled=enabled in ("enabled", "enabled-runtime", "static"),
             active=active,
-            pid=(pid or int(block.get("MainPID", 0))) if active else 0,
+            pid=int(block.get("MainPID", 0)) if active else 0,
             action=action,
             state=f"{enabled}, {block['ActiveState']}",
             since=changed.get(action) or _seconds(block["StateChangeTimestamp"]),
-            overrides=_overrides(files, unit(service.name), holder),
+            overrides=_overrides(files, service.unit, holder),
         )
     return states
 
 
 def _sorted(
     output: list[str],
-) -> tuple[dict[str, dict[str, str]], dict[str, tuple[float, float]], dict[str, str]]:
-    """Return each unit's properties, path -> (ctime, mtime), and the release and master's pid."""
+) -> tuple[dict[str, dict[str, str]], dict[str, tuple[float, float]], str]:
+    """Return each unit's properties, path -> (ctime, mtime), and the Debian release."""
     units: dict[str, dict[str, str]] = {}
     files: dict[str, tuple[float, float]] = {}
-    facts: dict[str, str] = {}
+    release = ""
     block: dict[str, str] = {}
     for line in output:
         if not line:  # between two units
@@ -249,15 +137,15 @@ def _sorted(
         if word == "file":
             changed, modified, path = rest.split(" ", 2)
             files[path] = (float(changed), float(modified))
-        elif word in ("release", "master"):
-            facts[word] = rest
+        elif word == "release":
+            release = rest
         elif equals:
             block[key] = value
             if key == "Id":
                 units[value] = block
         elif line:
             raise FactProcessError(f"unexpected line from systemctl: {line!r}")
-    return units, files, facts
+    return units, files, release
 
 
 def _override_paths(*units: str) -> list[str]:
@@ -279,22 +167,24 @@ def _overrides(files: Mapping[str, tuple[float, float]], *units: str) -> dict[st
     }
 
 
-def _newest(files: Mapping[str, tuple[float, float]], paths: Sequence[str]) -> float:
-    """Return when the last of these files, or of the files in these folders, changed."""
-    return max(
-        (
-            changed
-            for path, (changed, _) in files.items()
-            if any(path == each or path.startswith(f"{each}/") for each in paths)
-        ),
-        default=0.0,
-    )
+def _newest(
+    files: Mapping[str, tuple[float, float]], effects: Mapping[str, str]
+) -> dict[str, float]:
+    """Return action -> when the last of the files that need it changed, themselves or in it."""
+    newest: dict[str, float] = {}
+    for path, (changed, _) in files.items():
+        for place, action in effects.items():
+            if path == place or path.startswith(f"{place}/"):
+                newest[action] = max(changed, newest.get(action, 0.0))
+    return newest
 
 
 class Services(FactBase[dict[str, ServiceState]]):
     """
     Returns the state of the mail host's services, and what each needs to run the configuration
-    that is on disk, decided from the host alone (systemctl(1) start time, file change times):
+    that is on disk, decided from the host alone (systemctl(1) start time, file change times).
+
+    + watched: the services to look at; those of services/ where left out
 
     .. code:: python
 
@@ -308,10 +198,20 @@ class Services(FactBase[dict[str, ServiceState]]):
         return "systemctl"
 
     @override
-    def command(self) -> StringCommand:
-        paths = [path for each in SERVICES for path in (*each.reload_paths, *each.restart_paths)]
-        return script(_SCRIPT, " ".join(_UNITS), STAMPS, *paths, *_override_paths(*_UNITS))
+    def command(self, watched: Sequence[Watched] | None = None) -> StringCommand:
+        self._watched = declared() if watched is None else watched
+        units = [unit for each in self._watched for unit in each.units]
+        paths = dict.fromkeys(path for each in self._watched for path in each.effects)
+        return script(_SCRIPT, " ".join(units), STAMPS, *paths, *_override_paths(*units))
 
     @override
     def process(self, output: list[str]) -> dict[str, ServiceState]:
-        return parse_services(output)
+        return parse_services(output, self._watched)
+
+
+def declared() -> Sequence[Watched]:
+    """Return what services/ declares: for `make fact`, which can pass no argument."""
+    from services.all import ALL
+    from services.configuration import watched
+
+    return watched(ALL)

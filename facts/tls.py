@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,9 +17,7 @@ from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import key_values, script
-
-#: Private key, certificate and chain in one file, so that a rename replaces them all at once.
-PEM = "/etc/ssl/mail/mail.pem"
+from layout import LIBRARY, PEM, TLS_PORTS
 
 
 @dataclass(frozen=True)
@@ -107,11 +105,8 @@ def described(
     )
 
 
-#: Port -> how TLS begins there, as openssl-s_client(1) names it; "" where it does at once.
-TLS_PORTS = {25: "smtp", 110: "pop3", 143: "imap", 465: "", 587: "smtp", 993: "", 995: ""}
-
 # By loopback, where no firewall is in between, and all at the same time: a process that hangs costs
-# 10 seconds, not 10 for each port. $ports as `served_ports` writes them.
+# 10 seconds, not 10 for each port. $ports as `ports_with_tls` writes them.
 SERVED = """
 served() {
   shown=$(timeout 10 openssl s_client -connect "127.0.0.1:$1" ${2:+-starttls "$2"} </dev/null |
@@ -125,10 +120,9 @@ wait
 """
 
 
-def served_ports(web: bool = False) -> str:
-    """Return the ports with TLS, each with how it begins there; with that of HTTPS on demand."""
-    ports = {**TLS_PORTS, 443: ""} if web else TLS_PORTS
-    return " ".join(f"{port}:{protocol}" for port, protocol in ports.items())
+def ports_with_tls(ports: Iterable[int]) -> str:
+    """Return the ports as SERVED reads them: each with how TLS begins there."""
+    return " ".join(f"{port}:{TLS_PORTS.get(port, '')}" for port in ports)
 
 
 def parse_served(lines: Sequence[str]) -> dict[int, CertificateState]:
@@ -154,8 +148,8 @@ class ServedCertificates(FactBase[dict[int, CertificateState]]):
     default = dict
 
     @override
-    def command(self, web: bool = False) -> StringCommand:
-        return script(f"ports=$1\n{SERVED}", served_ports(web))
+    def command(self, ports: Sequence[int] = tuple(TLS_PORTS)) -> StringCommand:
+        return script(f"ports=$1\n{SERVED}", ports_with_tls(ports))
 
     @override
     def process(self, output: list[str]) -> dict[int, CertificateState]:
@@ -188,7 +182,7 @@ class Certificate(FactBase[CertificateState | None]):
 
 
 #: What renews the certificate, on a host that does so itself (services/renewal.py).
-RENEWAL = "/usr/local/lib/mailhost/certificate.sh"
+RENEWAL = f"{LIBRARY}/certificate.sh"
 
 
 class CertificateDue(FactBase[str]):

@@ -5,17 +5,17 @@ either confirm or go back. All in one remote command, which ends as well without
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pyinfra.api import StringCommand
 
-from facts.services import SERVICES, ServiceState, unit
+from facts.services import ServiceState
 from facts.shell import script
+from facts.watched import Watched
 from layout import KEPT, STAMPS
 from operations.scripts import shell
-from operations.transaction import bundle
-from services.service import Entry
+from operations.transaction import Entry, bundle
 
 #: The program that asks the services on the host.
 _PROBE = Path(__file__).resolve().parent.parent / "remote/probe"
@@ -24,37 +24,40 @@ _ACTIVATE = shell("transaction/activate.sh")
 
 
 def activate(
-    steps: Sequence[tuple[str, ...]], services: Mapping[str, ServiceState], probes: Sequence[str]
+    steps: Sequence[tuple[str, ...]],
+    services: Sequence[Watched],
+    states: Mapping[str, ServiceState],
+    probes: Sequence[str],
 ) -> StringCommand:
     """
     Return the command that makes the services run what is on disk, and goes back where they fail.
 
     + steps: (action, name, unit), see `activation`
-    + services: as they are
-    + probes: lines for the program in probe/
+    + services: whose units and files these are
+    + states: of the services as they are
+    + probes: lines for the program in remote/probe
     """
     words = [f"step={' '.join(step)}" for step in steps]
-    for service in SERVICES:
-        if state := services.get(service.name):
-            reads = [*(f"restart {path}" for path in service.restart_paths)]
-            reads += [f"reload {path}" for path in service.reload_paths]
-            words.append(f"back={' '.join([service.name, state.unit, *reads])}")
+    for each in services:
+        if state := states.get(each.name):
+            reads = (f"{action} {path}" for path, action in each.effects.items())
+            words.append(f"back={' '.join([each.name, state.unit, *reads])}")
     return script(
         _ACTIVATE,
         KEPT,
         "\n".join(probes),
         STAMPS,
-        _units(services),
+        _units(services, states),
         *words,
         stdin=bundle(_program()),
     )
 
 
-def _units(services: Mapping[str, ServiceState]) -> str:
+def _units(services: Iterable[Watched], states: Mapping[str, ServiceState]) -> str:
     """Return all units that have files of ours, and those that they start."""
-    names = {unit(service.name) for service in SERVICES}
+    names = {each.unit for each in services}
     names |= {f"{name.rpartition('.')[0]}.service" for name in names}
-    return " ".join(sorted(names | {state.unit for state in services.values()}))
+    return " ".join(sorted(names | {state.unit for state in states.values()}))
 
 
 def _program() -> list[Entry]:
@@ -63,26 +66,28 @@ def _program() -> list[Entry]:
 
 
 def activation(
-    services: Mapping[str, ServiceState], names: Sequence[str], unwanted: Sequence[str] = ()
+    states: Mapping[str, ServiceState],
+    wanted: Iterable[Watched],
+    unwanted: Iterable[Watched] = (),
 ) -> list[tuple[str, ...]]:
     """
-    Return (action, name, unit) for each of the named services, in that order, that is not enabled
-    or does not run the configuration on disk, then for each that runs and should not. A service
-    that is unknown gets a start.
+    Return (action, name, unit) for each wanted service, in that order, that is not enabled or does
+    not run the configuration on disk, then for each unwanted one that runs. A service that the host
+    does not know gets a start.
     """
     steps: list[tuple[str, ...]] = []
-    for name in names:
-        service = services.get(name, unknown(name))
-        if not service.enabled:
-            steps.append(("enable", name, service.unit))
-        if service.action:
-            steps.append((service.action, name, service.unit))
-    for name in unwanted:
-        if (left := services.get(name)) and (left.enabled or left.active):
-            steps.append(("disable", name, left.unit))
+    for each in wanted:
+        state = states.get(each.name) or unknown(each)
+        if not state.enabled:
+            steps.append(("enable", each.name, state.unit))
+        if state.action:
+            steps.append((state.action, each.name, state.unit))
+    for each in unwanted:
+        if (left := states.get(each.name)) and (left.enabled or left.active):
+            steps.append(("disable", each.name, left.unit))
     return steps
 
 
-def unknown(name: str) -> ServiceState:
+def unknown(service: Watched) -> ServiceState:
     """Return the state of a service that the host does not know yet."""
-    return ServiceState(unit(name), False, False, 0, "start")
+    return ServiceState(service.unit, False, False, 0, "start")

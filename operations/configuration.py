@@ -10,7 +10,7 @@ remote commands (operations/transaction.py, operations/activation.py).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from pyinfra import host, logger, state
 from pyinfra.api import StringCommand, operation
@@ -19,27 +19,27 @@ from facts.configuration import FileContents, ManagedFiles
 from facts.services import Services, ServiceState
 from facts.shell import script
 from layout import KEPT
-from operations.activation import activate, activation, unknown
+from operations.activation import activate, activation
 from operations.scripts import shell
 from operations.transaction import replace
-from services.service import Configuration, File
+from services.configuration import Configuration, WantedFile, watched
 
 
 def probe_lines(
-    configurations: Sequence[Configuration], services: Mapping[str, ServiceState]
+    configurations: Iterable[Configuration], states: Mapping[str, ServiceState]
 ) -> list[str]:
-    """Return what probe/ reads: every service that has to run, and what it answers."""
+    """Return what remote/probe reads: every service that has to run, and what it answers."""
     lines = []
     for each in configurations:
-        if each.service and each.runs:
-            unit = services.get(each.service, unknown(each.service)).unit
-            lines += [
-                " ".join([each.service, unit, *probe]) for probe in (("runs", unit), *each.probes)
-            ]
+        if each.enabled and each.service.is_watched:
+            state = states.get(each.name)
+            unit = state.unit if state else each.service.unit
+            probes = (("runs", unit), *each.probes)
+            lines += [" ".join([each.name, unit, *probe]) for probe in probes]
     return lines
 
 
-def _show_difference(changed: Sequence[File]) -> None:
+def _show_difference(changed: Sequence[WantedFile]) -> None:
     """Print what changes, for `--diff`; of a secret file only that it changes."""
     shown = [file.path for file in changed if not file.secret]
     current = host.get_fact(FileContents, paths=shown) if shown else {}
@@ -71,8 +71,10 @@ def apply(configurations: Sequence[Configuration]) -> Generator[StringCommand, N
     that fails, or a service does not answer then, the last configuration that did is put back, and
     the run fails.
     """
-    files = [file for configuration in configurations for file in configuration.files]
-    current = host.get_fact(ManagedFiles, paths=[file.path for file in files])
+    configurations = [each for each in configurations if not each.service.own_operation]
+    files = [file for each in configurations for file in each.files]
+    folders = [folder.path for each in configurations for folder in each.service.folders]
+    current = host.get_fact(ManagedFiles, paths=[file.path for file in files], folders=folders)
     unconfirmed = current.pop(KEPT, None) is not None
     changed = [file for file in files if not file.is_in_place(current.get(file.path))]
     leftovers = sorted(current.keys() - {file.path for file in files})
@@ -83,15 +85,23 @@ def apply(configurations: Sequence[Configuration]) -> Generator[StringCommand, N
             logger.debug("%s %s differs", host.print_prefix, file.path)
         if state.config.DIFF:
             _show_difference(changed)
-        checks = [each.check for each in configurations if set(each.files) & set(changed)]
+        checks = [
+            each.service.check
+            for each in configurations
+            if any(file.checked for file in each.files if file in changed)
+        ]
         entries = [file.entry for file in files if file.content is not None]
         yield replace(checks, entries, [file.path for file in changed])
 
-    names = [each.service for each in configurations if each.service and each.runs]
-    unwanted = [each.service for each in configurations if each.service and not each.runs]
-    services = host.get_fact(Services)
-    steps = activation(services, names, unwanted)
+    services = watched(each.service for each in configurations)
+    enabled = {each.name for each in configurations if each.enabled}
+    states = host.get_fact(Services, watched=services)
+    steps = activation(
+        states,
+        [each for each in services if each.name in enabled],
+        [each for each in services if each.name not in enabled],
+    )
     if steps or changed or unconfirmed:
-        yield activate(steps, services, probe_lines(configurations, services))
+        yield activate(steps, services, states, probe_lines(configurations, states))
     if not (leftovers or changed or steps or unconfirmed):
         host.noop("every service runs the wanted configuration")

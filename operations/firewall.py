@@ -8,7 +8,7 @@ boot, only after the run has come in by a new connection.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from pyinfra import host, logger, state
 from pyinfra.api import FunctionCommand, Host, State, StringCommand, operation
@@ -18,8 +18,7 @@ from pyinfra.connectors.ssh import SSHConnector
 from facts.firewall import DROP_IN, EARLIER, RULES, UNIT, Firewall, FirewallState
 from facts.shell import script
 from operations.scripts import shell
-from services.firewall import files
-from services.service import File
+from services.configuration import WantedFile
 
 #: The unit that takes new rules back.
 _TIMER = "mailhost-firewall-rollback"
@@ -53,36 +52,39 @@ def _patience(state: State) -> int:
     return 3 * (state.config.CONNECT_TIMEOUT or 10)
 
 
-def is_in_place(current: FirewallState, files: list[File]) -> bool:
+def is_in_place(current: FirewallState, files: Sequence[WantedFile]) -> bool:
     """Whether the host has these files, and what they say is in force and stays so."""
     written = all(file.is_in_place(current.files.get(file.path)) for file in files)
     return written and current.loaded and current.enabled and not current.unconfirmed
 
 
 @operation()
-def apply(rules: str | None) -> Generator[StringCommand | FunctionCommand, None, None]:
+def apply(
+    files: Sequence[WantedFile],
+) -> Generator[StringCommand | FunctionCommand, None, None]:
     """
     Load the firewall's rules, and keep them if a new connection gets through.
 
-    + rules: as nft(8) reads them; None takes our table away
+    + files: the rules, then the units that load them (services/firewall.py); where the rules must
+      not exist, our table is taken away
 
     Where none gets through, or the run is cut off before, the host itself goes back to the rules
     that it had; the next run then finds that the wanted ones aren't in force, and tries again.
     """
     current = host.get_fact(Firewall)
+    rules = files[0].content
     if rules is None:
         if current != FirewallState():
             yield script(shell("firewall/remove.sh"), _TIMER, UNIT, DROP_IN, RULES, EARLIER)
         else:
             host.noop("there is no firewall of ours")
         return
-    wanted = files(rules)
-    if is_in_place(current, wanted):
+    if is_in_place(current, files):
         host.noop("the firewall's rules are in force")
         return
     digest = hashlib.sha256(rules.encode()).hexdigest()
     seconds = str(_patience(state))
     yield script(shell("firewall/try.sh"), _TIMER, EARLIER, seconds, _TAKE_BACK, stdin=rules)
     yield FunctionCommand(reconnect, (), {})
-    units = [text for file in wanted[1:] for text in (file.path, file.content or "")]
-    yield script(shell("firewall/confirm.sh"), _TIMER, EARLIER, digest, RULES, *units)
+    written = [text for file in files[1:] for text in (file.path, file.content or "")]
+    yield script(shell("firewall/confirm.sh"), _TIMER, EARLIER, digest, RULES, *written)

@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, operation
 from facts.machine import MachineState
 from facts.shell import script
 from layout import MAIL_FOLDER, VMAIL_IDS
-from services.journald import DEFAULT_TIME_DAEMON
+from services.base import DEFAULT_TIME_DAEMON
 
 _NAME = """
 set -eu

@@ -1,42 +1,37 @@
-"""The configuration of every service of the host, from its settings."""
+"""The services of a mail host, in the order in which they start."""
 
 from __future__ import annotations
 
-from facts.machine import MachineState
-from layout import VMAIL_IDS
-from services import (
-    dovecot,
-    fail2ban,
-    journald,
-    limits,
-    opendkim,
-    opendmarc,
-    postfix,
-    postsrsd,
-    renewal,
-    tls,
-    updates,
-    web,
+from services.base import BASE
+from services.dovecot import DOVECOT
+from services.fail2ban import FAIL2BAN
+from services.firewall import firewall
+from services.journald import JOURNALD
+from services.limits import LIMITS
+from services.opendkim import OPENDKIM
+from services.opendmarc import OPENDMARC
+from services.postfix import POSTFIX
+from services.postsrsd import POSTSRSD
+from services.renewal import RENEWAL_PATH, RENEWAL_TIMER
+from services.service import Service
+from services.tls import CERTIFICATE
+from services.updates import UPDATES
+from services.web import WEB_SERVER
+
+_BEHIND_THE_FIREWALL = (
+    BASE,
+    JOURNALD,
+    CERTIFICATE,
+    OPENDKIM,
+    OPENDMARC,
+    POSTSRSD,
+    LIMITS,
+    DOVECOT,
+    POSTFIX,
+    WEB_SERVER,
+    FAIL2BAN,
+    UPDATES,
+    RENEWAL_TIMER,
+    RENEWAL_PATH,
 )
-from services.service import Configuration
-from settings.models import Settings
-
-
-def configurations(settings: Settings, machine: MachineState) -> list[Configuration]:
-    """Return what deploy.py puts in place and tasks/drift.py looks for, in the order of start."""
-    vmail = machine.vmail or VMAIL_IDS
-    return [
-        journald.configuration(machine),
-        tls.configuration(settings),
-        opendkim.configuration(settings, machine.nameservers),
-        opendmarc.configuration(settings),
-        postsrsd.configuration(settings),
-        limits.configuration(settings),
-        dovecot.configuration(machine.release, settings, vmail),
-        postfix.tables(machine.release, settings),
-        postfix.configuration(machine.release, settings, vmail),
-        web.configuration(settings),
-        fail2ban.configuration(settings, machine),
-        updates.configuration(settings),
-        *renewal.configurations(settings),
-    ]
+ALL: tuple[Service, ...] = (*_BEHIND_THE_FIREWALL, firewall(_BEHIND_THE_FIREWALL))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from facts.machine import CONTROL_ADDRESSES, KEPT_ADDRESSES, MachineState
-from services.service import Configuration, File
+from services.service import RELOAD, Daemon, File, Service, no_effect
 from settings.models import Settings
-from wanted.rendering import render
 
 FOLDER = "/etc/fail2ban"
 _IGNORE = f"{FOLDER}/filter.d/ignorecommands/mailhost"
@@ -13,39 +14,23 @@ _IGNORE = f"{FOLDER}/filter.d/ignorecommands/mailhost"
 _TRIED = "/run/fail2ban/tried"
 
 
-def runs(settings: Settings) -> bool:
+def enabled(settings: Settings) -> bool:
     """Whether these settings need it."""
     return settings.mail_ban is not None
 
 
-def configuration(settings: Settings, machine: MachineState) -> Configuration:
-    """Return fail2ban's files; with `mail_ban` None it does not run."""
-    ban = settings.mail_ban
-    if ban is None:
-        return Configuration("fail2ban", [], runs=False)
-    jails = render(
-        "fail2ban/jail.local.j2",
-        failures=ban.failures,
-        seconds=ban.seconds,
-        trusted=settings.mail_trusted_networks,
-        ignore=_IGNORE,
-    )
-    control = render(
-        "fail2ban/control.j2", addresses=machine.control_addresses, kept=KEPT_ADDRESSES
-    )
-    ignore = render("fail2ban/ignore.j2", control=CONTROL_ADDRESSES, tried=_TRIED)
-    return Configuration(
-        "fail2ban",
-        [
-            File(f"{FOLDER}/jail.d/mailhost.local", jails),
-            File(f"{FOLDER}/filter.d/mailhost.conf", render("fail2ban/filter.conf.j2")),
-            File(f"{FOLDER}/fail2ban.d/mailhost.local", render("fail2ban/fail2ban.local.j2")),
-            File(_IGNORE, ignore, mode="755"),
-            # Read anew at each failure: another control machine makes no reload.
-            File(CONTROL_ADDRESSES, control, learned=True),
-        ],
-        check=_CHECK,
-    )
+def _jails(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    assert settings.mail_ban is not None
+    return {
+        "failures": settings.mail_ban.failures,
+        "seconds": settings.mail_ban.seconds,
+        "trusted": settings.mail_trusted_networks,
+        "ignore": _IGNORE,
+    }
+
+
+def _control(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {"addresses": machine.control_addresses, "kept": KEPT_ADDRESSES}
 
 
 # With the host's other jails, as they will be read together.
@@ -58,3 +43,30 @@ if differ; then
     fail "fail2ban refuses its configuration: $warnings"
 fi
 """
+
+FAIL2BAN = Service(
+    "fail2ban",
+    enabled=enabled,
+    packages=("fail2ban", "nftables", "python3-systemd"),  # it reads the journal
+    files=(
+        File(f"{FOLDER}/jail.d/mailhost.local", RELOAD, "fail2ban/jail.local.j2", _jails),
+        File(f"{FOLDER}/filter.d/mailhost.conf", RELOAD, "fail2ban/filter.conf.j2"),
+        File(f"{FOLDER}/fail2ban.d/mailhost.local", RELOAD, "fail2ban/fail2ban.local.j2"),
+        File(
+            _IGNORE,
+            no_effect("run anew at each failure"),
+            "fail2ban/ignore.j2",
+            lambda *_: {"control": CONTROL_ADDRESSES, "tried": _TRIED},
+            mode="755",
+        ),
+        File(
+            CONTROL_ADDRESSES,
+            no_effect("read anew at each failure: another control machine makes no reload"),
+            "fail2ban/control.j2",
+            _control,
+            learned=True,
+        ),
+    ),
+    check=_CHECK,
+    daemons=(Daemon("", 1, 13.0),),
+)

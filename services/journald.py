@@ -1,61 +1,10 @@
-"""The journal's size; and what a machine needs to become a mail host."""
+"""The journal: bounded, so that it does not fill the disk."""
 
 from __future__ import annotations
 
-from facts.machine import MachineState
-from layout import VMAIL_IDS
-from services.service import Configuration, File
-from wanted.rendering import render
+from services.service import RESTART, File, Service
 
-#: Releases whose Postfix and Dovecot this package configures.
-RELEASES = ("12", "13")
-
-#: A machine sold as 512 MB shows a little less: the kernel keeps some for itself.
-MINIMUM_MEMORY = 440 * 1024 * 1024
-
-#: Debian's daemons for the clock; the first one that a host has is kept.
-DEFAULT_TIME_DAEMON = "systemd-timesyncd"
-
-
-def problems(machine: MachineState) -> list[str]:
-    """Return why this machine cannot become a mail host, one line each with its remedy."""
-    found = []
-    if machine.release not in RELEASES:
-        found.append(
-            f"Debian {' or '.join(RELEASES)} is supported, this is {machine.release or 'unknown'}; "
-            "install one of them"
-        )
-    if machine.memory < MINIMUM_MEMORY:
-        found.append(
-            f"{machine.memory // 2**20} MB of memory, at least 512 MB are needed; "
-            "take a larger machine"
-        )
-    found += [
-        f"{folder} is in memory (tmpfs), where mail is gone after a reboot; mount a disk there"
-        for folder in machine.volatile
-    ]
-    if machine.vmail is None and machine.uid_5000:
-        found.append(
-            f"the account vmail needs the uid and gid {VMAIL_IDS[0]}, which {machine.uid_5000!r} "
-            "has; make the system account vmail with ids of your choice, then run again"
-        )
-    return found
-
-
-def time_packages(machine: MachineState) -> list[str]:
-    """Return the packages that keep the clock right: none where the host has its own daemon."""
-    if machine.time_daemon in ("", DEFAULT_TIME_DAEMON):
-        return [DEFAULT_TIME_DAEMON]
-    return []
-
-
-def configuration(machine: MachineState) -> Configuration:
-    """The journal's size, and a host name that cloud-init does not take back at each boot."""
-    files = [
-        File("/etc/systemd/journald.conf.d/mailhost.conf", render("system/journald.conf.j2")),
-    ]
-    if machine.cloud_init:
-        files.append(
-            File("/etc/cloud/cloud.cfg.d/99-mailhost.cfg", render("system/cloud-init.cfg.j2"))
-        )
-    return Configuration("systemd-journald", files)
+JOURNALD = Service(
+    "systemd-journald",
+    files=(File("/etc/systemd/journald.conf.d/mailhost.conf", RESTART, "system/journald.conf.j2"),),
+)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from layout import LIBRARY, MAIL_FOLDER
-from services.service import Configuration, File
+from facts.machine import MachineState
+from layout import ETC, LIBRARY
+from services.service import RESTART, Daemon, File, Service
+from services.units import SYSTEM
 from settings.models import Settings
-from wanted.rendering import render
 
 NAME = "mailhost-limits.socket"
-PLAN = "/etc/mailhost/limits.json"
-#: The program: a package, and the one file that it was in earlier versions.
-PROGRAM, EARLIER = f"{LIBRARY}/limits", f"{LIBRARY}/limits.py"
+PLAN = f"{ETC}/limits.json"
+PROGRAM = f"{LIBRARY}/limits"
 #: -E and -s as in -I, so that nothing of the environment or of a user is imported. -P is left out:
 #: -m finds the package in the working directory, which only root can write to.
 PYTHON = "python3 -BEsS -m limits"
 _SOURCES = Path(__file__).resolve().parent.parent / "remote/limits"
 
 
-def runs(settings: Settings) -> bool:
+def enabled(settings: Settings) -> bool:
     """Whether these settings need it."""
     limits = settings.mail_limits.model_dump() if settings.mail_limits else {}
     return any(limits.values()) or settings.mail_warmup is not None
@@ -38,36 +39,37 @@ def plan(settings: Settings) -> dict[str, Any]:
     }
 
 
-def configuration(settings: Settings) -> Configuration:
-    """Return the service's files; without limits and warm-up it does not run."""
-    if not runs(settings):
-        return Configuration(NAME, [], runs=False)
-    units = "/etc/systemd/system/mailhost-limits"
-    service = render(
-        "limits/limits.service.j2",
-        python=PYTHON,
-        library=LIBRARY,
-        plan=PLAN,
-        mail_folder=MAIL_FOLDER,
-    )
-    return Configuration(
-        NAME,
-        [
-            *(File(f"{PROGRAM}/{path.name}", path.read_text()) for path in _modules()),
-            File(EARLIER, None),
-            File(PLAN, json.dumps(plan(settings), indent=2) + "\n"),
-            File(f"{units}.socket", render("limits/limits.socket.j2")),
-            File(f"{units}.service", service),
-        ],
-        check=_CHECK,
-    )
+def _plan(settings: Settings, machine: MachineState) -> str:
+    return json.dumps(plan(settings), indent=2) + "\n"
 
 
-def _modules() -> list[Path]:
-    return sorted(_SOURCES.glob("*.py"))
+def _module(path: Path) -> File:
+    text = path.read_text()
+    return File(f"{PROGRAM}/{path.name}", RESTART, lambda *_: text)
+
+
+def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {"python": PYTHON, "library": LIBRARY, "plan": PLAN}
 
 
 # It reads its plan as it will later, and ends before it serves.
 _CHECK = f"""
 (cd "$stage{LIBRARY}" && {PYTHON} --check "$stage{PLAN}") || fail "{PROGRAM} cannot read {PLAN}"
 """
+
+LIMITS = Service(
+    NAME,
+    enabled=enabled,
+    files=(
+        *map(_module, sorted(_SOURCES.glob("*.py"))),
+        # The one file that the program was in earlier versions.
+        File(f"{LIBRARY}/limits.py", RESTART, lambda *_: None),
+        File(PLAN, RESTART, _plan),
+        File(f"{SYSTEM}/mailhost-limits.socket", RESTART, "limits/limits.socket.j2"),
+        File(f"{SYSTEM}/mailhost-limits.service", RESTART, "limits/limits.service.j2", _values),
+    ),
+    check=_CHECK,
+    memory_high=40,
+    memory_max=64,
+    daemons=(Daemon("", 1, 11.0),),
+)

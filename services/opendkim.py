@@ -1,53 +1,58 @@
-"""OpenDKIM: a signing key for each domain, made on the host once, and the configuration."""
+"""OpenDKIM: signs what leaves, verifies what arrives, and holds From: headers to their login."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from facts.opendkim import KEYS
+from facts.machine import MachineState
+from layout import DKIM_KEYS
 from services.postfix import SENDER_LOGINS
-from services.service import Configuration, File
+from services.service import RELOAD, RESTART, Daemon, File, Place, Service
 from services.units import drop_in
 from settings.models import Settings
-from wanted.rendering import render
 
 TABLES = "/etc/opendkim/tables"
 SOCKET = "/var/spool/postfix/opendkim/opendkim.sock"
 FROM_HEADER = "/etc/opendkim/from_header.lua"
 
 
-def configuration(settings: Settings, nameservers: Sequence[str]) -> Configuration:
-    """
-    Return OpenDKIM's files.
+def strict(settings: Settings) -> bool:
+    """Whether the From: header of what is submitted has to be the login's."""
+    return settings.mail_from_header == "strict"
 
-    + nameservers: resolvers to ask; Debian's OpenDKIM does not read resolv.conf
-    """
-    selector, strict = settings.mail_dkim_selector, settings.mail_from_header == "strict"
-    key_table = "".join(
-        f"{domain} {domain}:{selector}:{KEYS}/{domain}/{selector}.private\n"
+
+def key_table(settings: Settings, machine: MachineState) -> str:
+    """Return domain, selector and private key of each name that the signing table uses."""
+    selector = settings.mail_dkim_selector
+    return "".join(
+        f"{domain} {domain}:{selector}:{DKIM_KEYS}/{domain}/{selector}.private\n"
         for domain in settings.mail_domains
     )
-    signing_table = "".join(f"*@{domain} {domain}\n" for domain in settings.mail_domains)
-    main = render(
-        "opendkim/opendkim.conf.j2",
-        hostname=settings.mail_hostname,
-        tables=TABLES,
-        nameservers=nameservers,
-        from_header=FROM_HEADER if strict else None,
-    )
-    script = render("opendkim/from_header.lua.j2", sender_logins=SENDER_LOGINS)
-    return Configuration(
-        "opendkim",
-        [
-            File("/etc/opendkim.conf", main),
-            File(f"{TABLES}/keys", key_table),
-            File(f"{TABLES}/signing", signing_table),
-            File(FROM_HEADER, script if strict else None),
-            drop_in("opendkim"),
-        ],
-        check=_CHECK,
-        probes=[("signs", SOCKET, domain) for domain in settings.mail_domains],
-    )
+
+
+def signing_table(settings: Settings, machine: MachineState) -> str:
+    """Return which key signs for which sender."""
+    return "".join(f"*@{domain} {domain}\n" for domain in settings.mail_domains)
+
+
+def places(settings: Settings) -> Sequence[Place]:
+    """Return the private keys, which the host made for itself, and their folders."""
+    owner, selector = "opendkim:opendkim", settings.mail_dkim_selector
+    found = [Place(DKIM_KEYS, owner, "700")]
+    for domain in settings.mail_domains:
+        folder = f"{DKIM_KEYS}/{domain}"
+        found += [Place(folder, owner, "700"), Place(f"{folder}/{selector}.private", owner, "600")]
+    return found
+
+
+def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {
+        "hostname": settings.mail_hostname,
+        "tables": TABLES,
+        # Debian's OpenDKIM does not read resolv.conf.
+        "nameservers": machine.nameservers,
+        "from_header": FROM_HEADER if strict(settings) else None,
+    }
 
 
 # It opens the tables as well: those of the stage, not those that are in use.
@@ -59,3 +64,29 @@ warnings=$(opendkim -n -x "$checked" 2>&1) || {
   fail "opendkim refuses /etc/opendkim.conf: $warnings: $(sed -n "${number:-0}p" "$checked")"
 }
 """
+
+OPENDKIM = Service(
+    "opendkim",
+    packages=("opendkim", "opendkim-tools"),
+    files=(
+        File("/etc/opendkim.conf", RESTART, "opendkim/opendkim.conf.j2", _values),
+        File(f"{TABLES}/keys", RELOAD, key_table),
+        File(f"{TABLES}/signing", RELOAD, signing_table),
+        File(
+            FROM_HEADER,
+            RELOAD,
+            "opendkim/from_header.lua.j2",
+            lambda *_: {"sender_logins": SENDER_LOGINS},
+            when=strict,
+        ),
+        drop_in("opendkim"),
+    ),
+    places=places,
+    check=_CHECK,
+    probes=lambda settings: [("signs", SOCKET, domain) for domain in settings.mail_domains],
+    holds=(DKIM_KEYS,),
+    sees=(SENDER_LOGINS,),
+    memory_high=80,
+    memory_max=96,
+    daemons=(Daemon("", 1, 21.0),),
+)

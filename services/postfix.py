@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+
+from facts.machine import MachineState
 from layout import MAIL_FOLDER, PEM
-from services import limits
-from services.dovecot import PROBE_USERS
-from services.service import Configuration, File, lookup_table
+from services import dovecot, limits, postsrsd
+from services.base import owner_of_mail
+from services.service import RELOAD, Daemon, File, Service, always, no_effect
 from services.units import drop_in
 from settings.local_files import read_login
 from settings.models import Settings
 from wanted import addresses
-from wanted.rendering import render
 
 TABLES = "/etc/postfix/tables"
 #: OpenDKIM's script for From: headers (services/opendkim.py) reads it as well.
 SENDER_LOGINS = f"{TABLES}/sender_logins"
 #: Where `make score` (tasks/score.py) sends its message: to a port of the host's loopback.
-PROBE_DOMAIN = "probe.invalid"
+SCORE_DOMAIN = "probe.invalid"
 SINK_PORT = 10025
 
 #: Nobody's domain (RFC 2606): forwarded mail is in it between its two passes (master.cf, forward).
@@ -24,8 +26,6 @@ FORWARD_DOMAIN = "forward.invalid"
 
 #: Bytes that have to be free for new mail to be taken (main.cf, queue_minfree).
 QUEUE_MINFREE = 256 * 2**20
-#: Debian release -> the unit that holds the processes: 12 has a template for instances.
-UNITS = {"12": "postfix@", "13": "postfix"}
 
 #: Names of this machine at which mail may be addressed to root and to postmaster.
 _LOCAL_NAMES = ("root", "postmaster", "abuse", "mailer-daemon")
@@ -62,13 +62,9 @@ def _next_hop(settings: Settings, target: str) -> str:
 def sender_logins(settings: Settings) -> list[tuple[str, str]]:
     """Return (address, logins that may send as it), see smtpd_sender_login_maps."""
     owners = addresses.sender_logins(settings)
-    probe = addresses.probe(settings)
-    owners[probe] = [probe]
+    score_sender = addresses.score_sender(settings)
+    owners[score_sender] = [score_sender]
     return [(address, ",".join(logins)) for address, logins in owners.items()]
-
-
-def _table(name: str, content: str | None, mode: str = "644", secret: bool = False) -> File:
-    return File(f"{TABLES}/{name}", content, mode=mode, secret=secret)
 
 
 def _pattern(network: str) -> str:
@@ -77,79 +73,45 @@ def _pattern(network: str) -> str:
     return f"[{address}]/{length}" if ":" in address else network
 
 
-def configuration(release: str, settings: Settings, vmail: tuple[int, int]) -> Configuration:
-    """
-    Return Postfix's files.
-
-    + release: Debian's, "12" or "13"
-    + vmail: uid and gid that own the mail
-    """
-    forwards = bool(addresses.remote_targets(settings))
-    main = render(
-        "postfix/main.cf.j2",
-        release=release,
-        hostname=settings.mail_hostname,
-        primary_domain=settings.primary_domain,
-        domains=settings.mail_domains,
-        message_size_limit=settings.mail_message_size_limit,
-        queue_minfree=QUEUE_MINFREE,
-        relayhost=relayhost(settings.mail_relayhost),
-        relayhost_login=settings.mail_relayhost_credentials is not None,
-        relayhost_wrapper=(settings.mail_relayhost or "").endswith(":465"),
-        tables=TABLES,
-        trusted=[_pattern(network) for network in settings.mail_trusted_networks],
-        forwards=forwards,
-        forward_domain=FORWARD_DOMAIN,
-        dmarc=settings.mail_dmarc_inbound,
-        limits=limits.runs(settings),
-        probe_domain=PROBE_DOMAIN,
-        sink_port=SINK_PORT,
-        pem=PEM,
-        mail_folder=MAIL_FOLDER,
-        vmail=vmail,
-    )
-    master = render(
-        "postfix/master.cf.j2",
-        release=release,
-        tables=TABLES,
-        ipv6=settings.mail_ipv6 is not None,
-        forwards=forwards,
-        from_header=settings.mail_from_header,
-    )
-    return Configuration(
-        "postfix",
-        [
-            File("/etc/postfix/main.cf", main),
-            File("/etc/postfix/master.cf", master),
-            drop_in("postfix", UNITS[release]),
-        ],
-        check=_CHECK,
-        probes=_probes(settings),
-    )
+def _main(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {
+        "release": machine.release,
+        "hostname": settings.mail_hostname,
+        "primary_domain": settings.primary_domain,
+        "domains": settings.mail_domains,
+        "message_size_limit": settings.mail_message_size_limit,
+        "queue_minfree": QUEUE_MINFREE,
+        "relayhost": relayhost(settings.mail_relayhost),
+        "relayhost_login": settings.mail_relayhost_credentials is not None,
+        "relayhost_wrapper": (settings.mail_relayhost or "").endswith(":465"),
+        "tables": TABLES,
+        "trusted": [_pattern(network) for network in settings.mail_trusted_networks],
+        "forwards": postsrsd.enabled(settings),
+        "forward_domain": FORWARD_DOMAIN,
+        "dmarc": settings.mail_dmarc_inbound,
+        "limits": limits.enabled(settings),
+        "score_domain": SCORE_DOMAIN,
+        "sink_port": SINK_PORT,
+        "vmail": owner_of_mail(machine),
+    }
 
 
-def tables(release: str, settings: Settings) -> Configuration:
-    """Return Postfix's lookup tables, which its checker doesn't read."""
-    headers = {"release": release, "hostname": settings.mail_hostname}
-    forwards = None
-    if addresses.remote_targets(settings):
-        forwards = render("postfix/forwards.j2", forward_domain=FORWARD_DOMAIN)
-    return Configuration(
-        None,
-        [
-            _table("virtual_mailboxes", lookup_table(virtual_mailboxes(settings), "mailboxes")),
-            _table("virtual_aliases", lookup_table(virtual_aliases(settings), "aliases")),
-            _table("sender_logins", lookup_table(sender_logins(settings), "who may send as whom")),
-            _table("header_checks", render("postfix/header_checks.j2", **headers)),
-            _table(
-                "submission_header_checks",
-                render("postfix/submission_header_checks.j2", **headers),
-            ),
-            _table("forwards", forwards),
-            relay_login(settings),
-            File("/etc/aliases", render("postfix/aliases.j2")),
-        ],
-    )
+def _master(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {
+        "release": machine.release,
+        "tables": TABLES,
+        "ipv6": settings.mail_ipv6 is not None,
+        "forwards": postsrsd.enabled(settings),
+        "from_header": settings.mail_from_header,
+    }
+
+
+def _table_values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {
+        "release": machine.release,
+        "hostname": settings.mail_hostname,
+        "forward_domain": FORWARD_DOMAIN,
+    }
 
 
 def _probes(settings: Settings) -> list[tuple[str, ...]]:
@@ -157,10 +119,15 @@ def _probes(settings: Settings) -> list[tuple[str, ...]]:
     name, postmaster = settings.mail_hostname, f"postmaster@{settings.primary_domain}"
     probes: list[tuple[str, ...]] = [("smtp", "25", name, PEM, postmaster)]
     for port, mode in (("587", "starttls"), ("465", "tls")):
-        probes.append(("submission", port, mode, name, PEM, PROBE_USERS, postmaster))
+        probes.append(("submission", port, mode, name, PEM, dovecot.SCORE_USERS, postmaster))
     if addresses.remote_targets(settings):
         probes.append(("greets", "10026", name))
     return probes
+
+
+def _packages(settings: Settings, machine: MachineState) -> list[str]:
+    # PLAIN and LOGIN as a client.
+    return ["libsasl2-modules"] if settings.mail_relayhost_credentials else []
 
 
 # postconf warns of a parameter that no program reads, that is, of every misspelt name.
@@ -181,12 +148,77 @@ def relayhost(setting: str | None) -> str | None:
     return f"[{name.strip('[]')}]:{port}"
 
 
-def relay_login(settings: Settings) -> File:
-    """Return the smarthost's credentials, for root only, or their absence."""
+def relay_login(settings: Settings, machine: MachineState) -> str | None:
+    """Return the table with the smarthost's credentials; None where there are none."""
     smarthost = relayhost(settings.mail_relayhost)
-    path = f"{TABLES}/relay_login"
     if not smarthost or settings.mail_relayhost_credentials is None:
-        return File(path, None)
+        return None
     login = read_login(settings.mail_relayhost_credentials)
-    content = lookup_table([(smarthost, login)], "the smarthost's login")
-    return File(path, content, mode="600", secret=True)
+    return lookup_table([(smarthost, login)], "the smarthost's login")
+
+
+def lookup_table(rows: Iterable[tuple[str, str]], comment: str) -> str:
+    """Return a Postfix texthash table, see postconf(5) and DATABASE_README."""
+    return "".join([f"# {comment}\n", *(f"{key} {value}\n" for key, value in rows)])
+
+
+def _rows(
+    rows: Callable[[Settings], Iterable[tuple[str, str]]], comment: str
+) -> Callable[[Settings, MachineState], str]:
+    """Return what makes a lookup table of rows."""
+    return lambda settings, _: lookup_table(rows(settings), comment)
+
+
+def _table(
+    name: str,
+    source: str | Callable[[Settings, MachineState], str | None],
+    when: Callable[[Settings], bool] = always,
+    mode: str = "644",
+    secret: bool = False,
+) -> File:
+    """Return a lookup table, which the checker does not read."""
+    path = f"{TABLES}/{name}"
+    return File(path, RELOAD, source, _table_values, when, mode=mode, secret=secret, checked=False)
+
+
+POSTFIX = Service(
+    "postfix",
+    holders={"12": "postfix@-.service"},  # of a template for instances
+    packages=("postfix",),
+    more_packages=_packages,
+    files=(
+        _table("virtual_mailboxes", _rows(virtual_mailboxes, "mailboxes")),
+        _table("virtual_aliases", _rows(virtual_aliases, "aliases")),
+        _table("sender_logins", _rows(sender_logins, "who may send as whom")),
+        _table("header_checks", "postfix/header_checks.j2"),
+        _table("submission_header_checks", "postfix/submission_header_checks.j2"),
+        _table("forwards", "postfix/forwards.j2", when=postsrsd.enabled),
+        _table("relay_login", relay_login, mode="600", secret=True),
+        File(
+            "/etc/aliases",
+            no_effect("it only says where the aliases are: main.cf has no alias_maps"),
+            "postfix/aliases.j2",
+            checked=False,
+        ),
+        File("/etc/postfix/main.cf", RELOAD, "postfix/main.cf.j2", _main),
+        File("/etc/postfix/master.cf", RELOAD, "postfix/master.cf.j2", _master),
+        drop_in("postfix", "postfix@", release="12"),
+        drop_in("postfix", release="13"),
+    ),
+    # An smtpd keeps its connection to Dovecot's old auth process over Dovecot's reload.
+    affected_by={PEM: RELOAD, dovecot.CONF: RELOAD},
+    check=_CHECK,
+    probes=_probes,
+    holds=("/etc/postfix",),
+    sees=(PEM, MAIL_FOLDER),
+    ports=(25, 465, 587),
+    listeners=frozenset({"master"}),
+    memory_max=440,
+    daemons=(
+        Daemon("smtpd (25, 587, 465, forwards)", 74, 2.3),
+        Daemon("cleanup, one for each smtpd and pickup", 75, 1.0),
+        Daemon("smtp", 33, 3.3),
+        Daemon("virtual", 30, 0.7),
+        Daemon("master, qmgr, tlsmgr, proxymap and others", 30, 0.9),
+    ),
+)

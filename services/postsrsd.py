@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from services.service import Configuration, File
+from collections.abc import Mapping
+
+from facts.machine import MachineState
+from services.service import RESTART, Daemon, File, Service
 from services.units import drop_in
 from settings.models import Settings
 from wanted.addresses import remote_targets
-from wanted.rendering import render
 
 
-def runs(settings: Settings) -> bool:
+def enabled(settings: Settings) -> bool:
     """Whether these settings need it: an alias leads to another host."""
     return bool(remote_targets(settings))
 
 
-def configuration(settings: Settings) -> Configuration:
-    """Return PostSRSd's files."""
-    if not runs(settings):
-        return Configuration("postsrsd", [], runs=False)
-    content = render("postsrsd/postsrsd.j2", domains=settings.mail_domains)
-    files = [File("/etc/default/postsrsd", content), drop_in("postsrsd")]
-    return Configuration("postsrsd", files, probes=[("rewrites", "10001")])
+def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {"domains": settings.mail_domains}
+
+
+POSTSRSD = Service(
+    "postsrsd",
+    enabled=enabled,
+    packages=("postsrsd",),
+    files=(
+        File("/etc/default/postsrsd", RESTART, "postsrsd/postsrsd.j2", _values),
+        drop_in("postsrsd"),
+    ),
+    probes=lambda _: [("rewrites", "10001")],
+    holds=("/etc/postsrsd.secret",),
+    daemons=(Daemon("", 4, 0.2),),
+)

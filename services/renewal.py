@@ -2,107 +2,50 @@
 A certificate that the host itself renews: from a certification authority (ACME, by uacme), or from
 files that other software keeps on the host (remote/renewal).
 
-What the timer does twice a day is what a deploy does: it starts the same unit. uacme, and not
-certbot: 10 MB of memory instead of 45, half the packages on Debian 12, no timer of its own beside
-ours, and with a CSR the private key is nobody else's to keep.
+A timer, twice a day, and each deploy start the same unit. uacme is used instead of certbot: it
+needs 10 MB of memory instead of 45 and half the packages on Debian 12, has no timer of its own, and
+takes a CSR, so that it never holds the certificate's private key.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from facts.machine import MachineState
 from facts.tls import RENEWAL
-from layout import MAIL_FOLDER
-from services.service import Configuration, File
+from layout import ETC, LIBRARY, PEM
+from services.service import RESTART, File, Service, no_effect
+from services.units import SYSTEM
 from settings.local_files import read_file
 from settings.models import Settings
-from settings.tls import LETS_ENCRYPT, Tls
+from settings.tls import LETS_ENCRYPT, Acme, HostFiles
 from wanted.rendering import render
 
 TIMER, PATH = "mailhost-certificate.timer", "mailhost-certificate.path"
-_UNITS = "/etc/systemd/system"
-_LIBRARY = RENEWAL.rpartition("/")[0]
-_ETC = "/etc/mailhost"
-_TEMPLATES = Path(__file__).resolve().parent.parent / "remote/renewal"
-
-#: MB from which on the unit is held back: uacme takes 10, what answers on port 80 takes 6.
-MEMORY = 32
+_STARTED_ANEW = no_effect("the timer starts a new process each time")
+_SOURCES = Path(__file__).resolve().parent.parent / "remote/renewal"
 
 
-def runs(settings: Settings) -> bool:
+def enabled(settings: Settings) -> bool:
     """Whether the host looks after its certificate by itself."""
-    return settings.mail_tls.mode in ("acme", "host-files")
+    return settings.mail_tls.renewed_by_host
 
 
-def follows(settings: Settings) -> bool:
-    """Whether it comes from files that other software keeps on the host."""
-    return settings.mail_tls.mode == "host-files"
-
-
-def answers(settings: Settings) -> str:
-    """Return how an authority is answered: "http", "dns" or "hook"; "" where none asks."""
-    tls = settings.mail_tls
-    if tls.mode != "acme":
-        return ""
-    return "hook" if tls.hook else "dns" if tls.dns_server else "http"
-
-
-def packages(settings: Settings) -> list[str]:
-    """Return the Debian packages for it."""
+def _packages(settings: Settings, machine: MachineState) -> list[str]:
     names = {"http": ["uacme"], "hook": ["uacme"], "dns": ["bind9-dnsutils", "uacme"], "": []}
-    return names[answers(settings)]
-
-
-def configurations(settings: Settings) -> list[Configuration]:
-    """Return the timer and what it starts, and for files on the host what follows them."""
-    tls = settings.mail_tls
-    if not runs(settings):
-        no_secrets = Configuration(TIMER, _secrets(settings), runs=False)
-        return [no_secrets, Configuration(PATH, [], runs=False)]
-    files = [
-        File(f"{_LIBRARY}/{name}", (_TEMPLATES / name).read_text(), mode="755")
-        for name in ("certificate.sh", "challenge.sh", "responder.py", "account.py")
-    ]
-    files += [
-        File(f"{_ETC}/certificate.conf", conf(settings)),
-        *_secrets(settings),
-        File(f"{_UNITS}/{TIMER}", render(f"renewal/{TIMER}.j2")),
-        File(f"{_UNITS}/mailhost-certificate.service", _service(settings)),
-    ]
-    timer = Configuration(TIMER, files, check=_CHECK)
-    if not follows(settings):
-        return [timer, Configuration(PATH, [], runs=False)]
-    path = render(f"renewal/{PATH}.j2", cert=tls.cert, key=tls.key)
-    return [timer, Configuration(PATH, [File(f"{_UNITS}/{PATH}", path)])]
+    return names[settings.mail_tls.answered_by]
 
 
 def problems(settings: Settings) -> list[str]:
-    """Return what in `mail_tls` contradicts itself, or names no fit file; one line each."""
-    tls = settings.mail_tls
+    """Return what contradicts `mail_tls`, and which of its files are not fit; one line each."""
+    tls, issuers = settings.mail_tls, settings.mail_caa_issuers
+    if not isinstance(tls, Acme):
+        return []
     found = []
-    if tls.mode != "acme":
-        found += [
-            f"mail_tls.{name}: is for an authority; add 'mode': 'acme', or leave it out"
-            for name in sorted(tls.model_fields_set - {"mode", "cert", "key"})
-        ]
-    if follows(settings):
-        found += [
-            f"mail_tls.{name}: {path!r} is no path on the host; write one that begins with /"
-            for name, path in (("cert", tls.cert), ("key", tls.key))
-            if path and not re.fullmatch(r"/[A-Za-z0-9._/@+=-]+", path)
-        ]
-    if tls.hook and tls.dns_server:
-        found.append("mail_tls.hook: dns_server answers the authority already; keep one of the two")
-    for one, other in (("dns_server", "dns_key"), ("eab_kid", "eab_key")):
-        for given, missing in ((one, other), (other, one)):
-            if getattr(tls, given) and not getattr(tls, missing):
-                found.append(f"mail_tls.{missing}: is missing; {given} needs it")
-    issuers = settings.mail_caa_issuers
-    default_authority = tls.mode == "acme" and tls.directory_url == LETS_ENCRYPT
-    if default_authority and issuers and "letsencrypt.org" not in issuers:
+    if tls.directory_url == LETS_ENCRYPT and issuers and "letsencrypt.org" not in issuers:
         found.append(
             "mail_caa_issuers: forbids Let's Encrypt, where mail_tls gets its certificate; add "
             "'letsencrypt.org', or name another directory_url"
@@ -114,7 +57,7 @@ def problems(settings: Settings) -> list[str]:
 _TSIG = r'\s*key\s+"?[\w.-]+"?\s*\{[^}]*\bsecret\b'
 
 
-def _file_problems(tls: Tls) -> list[str]:
+def _file_problems(tls: Acme) -> list[str]:
     found = []
     for name, form, what in (
         ("dns_key", _TSIG, "TSIG key as `tsig-keygen` prints it"),
@@ -131,8 +74,8 @@ def _file_problems(tls: Tls) -> list[str]:
 
 
 def obstacles(settings: Settings, machine: MachineState) -> list[str]:
-    """Return why this machine can't be looked at by an authority, with the remedy."""
-    if answers(settings) != "http" or "80/tcp" not in machine.reachable:
+    """Return why an authority can't look at this machine, with the remedy."""
+    if settings.mail_tls.answered_by != "http" or "80/tcp" not in machine.reachable:
         return []
     by = machine.reachable["80/tcp"]
     return [
@@ -143,55 +86,108 @@ def obstacles(settings: Settings, machine: MachineState) -> list[str]:
 
 def conf(settings: Settings) -> str:
     """Return what the scripts read: shell variables, quoted."""
-    tls = settings.mail_tls
-    server, _, port = (tls.dns_server or "").partition(":")
+    tls, authority = settings.mail_tls, _authority(settings)
+    followed = tls if isinstance(tls, HostFiles) else None
+    server, _, port = (authority.dns_server or "").partition(":")
     values = {
-        "from": "authority" if tls.mode == "acme" else "files",
+        "from": "files" if followed else "authority",
         "names": " ".join(settings.names),
-        "cert": tls.cert or "",
-        "key": tls.key or "",
-        "directory": tls.directory_url,
-        "email": tls.email or "",
-        "answers": answers(settings),
+        "cert": followed.cert if followed else "",
+        "key": followed.key if followed else "",
+        "directory": authority.directory_url,
+        "email": authority.email or "",
+        "answers": tls.answered_by,
         "dns_server": f"{server} {port or 53}" if server else "",
-        "eab_kid": tls.eab_kid or "",
-        "reuse_key": "yes" if tls.reuse_key else "",
+        "eab_kid": authority.eab_kid or "",
+        "reuse_key": "yes" if authority.reuse_key else "",
     }
     quoted = {name: shlex.quote(value) for name, value in values.items()}
     return render("renewal/certificate.conf.j2", values=quoted)
 
 
-def _secrets(settings: Settings) -> list[File]:
-    """Return what came from the control machine; what isn't needed any more is removed."""
+def _authority(settings: Settings) -> Acme:
+    """Return the settings of the authority; the defaults where none is asked."""
+    return settings.mail_tls if isinstance(settings.mail_tls, Acme) else Acme(mode="acme")
+
+
+def _conf(settings: Settings, machine: MachineState) -> str:
+    return conf(settings)
+
+
+def _program(name: str) -> File:
+    text = (_SOURCES / name).read_text()
+    return File(f"{LIBRARY}/{name}", _STARTED_ANEW, lambda *_: text, mode="755")
+
+
+def _secret(name: str, path: Callable[[Acme], str | None], mode: str = "600") -> File:
+    """Return a secret from the control machine; where it is not needed, it must not exist."""
+
+    def text(settings: Settings, machine: MachineState) -> str | None:
+        named = path(_authority(settings))
+        return read_file(named) if named else None
+
+    return File(f"{ETC}/acme-{name}", _STARTED_ANEW, text, mode=mode, secret=True, removed=True)
+
+
+def _service(settings: Settings, machine: MachineState) -> Mapping[str, object]:
     tls = settings.mail_tls
-    return [
-        File(f"{_ETC}/acme-{name}", read_file(path) if path else None, mode=mode, secret=True)
-        for name, path, mode in (
-            ("tsig.key", tls.dns_key, "600"),
-            ("eab.key", tls.eab_key, "600"),
-            ("hook", tls.hook, "700"),  # it may hold a provider's password
-        )
-    ]
-
-
-def _service(settings: Settings) -> str:
-    http, on_host = answers(settings) == "http", follows(settings)
+    http, on_host = tls.answered_by == "http", tls.follows_files
     capabilities = ["CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE"] if http else []
-    return render(
-        "renewal/mailhost-certificate.service.j2",
-        script=RENEWAL,
-        memory=MEMORY,
-        mail_folder=MAIL_FOLDER,
-        on_host=on_host,
-        writes=["/var/www"] if answers(settings) == "hook" else [],
+    return {
+        "script": RENEWAL,
+        "on_host": on_host,
+        "writes": ["/var/www"] if tls.answered_by == "hook" else [],
         # nftables and port 80; files of another account.
-        capabilities=["CAP_DAC_READ_SEARCH"] if on_host else capabilities,
-        netlink=http,
-    )
+        "capabilities": ["CAP_DAC_READ_SEARCH"] if on_host else capabilities,
+        "netlink": http,
+    }
+
+
+def _path(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    assert isinstance(settings.mail_tls, HostFiles)
+    return {"cert": settings.mail_tls.cert, "key": settings.mail_tls.key}
 
 
 _CHECK = f"""
-for file in {_LIBRARY}/certificate.sh {_ETC}/certificate.conf; do
+for file in {LIBRARY}/certificate.sh {ETC}/certificate.conf; do
   said=$(sh -n "$stage$file" 2>&1) || fail "sh refuses $file: $said"
 done
 """
+
+RENEWAL_TIMER = Service(
+    TIMER,
+    enabled=enabled,
+    more_packages=_packages,
+    files=(
+        *(
+            _program(name)
+            for name in ("certificate.sh", "challenge.sh", "responder.py", "account.py")
+        ),
+        File(f"{ETC}/certificate.conf", _STARTED_ANEW, _conf),
+        _secret("tsig.key", lambda authority: authority.dns_key),
+        _secret("eab.key", lambda authority: authority.eab_key),
+        # It may hold a provider's password.
+        _secret("hook", lambda authority: authority.hook, mode="700"),
+        File(f"{SYSTEM}/{TIMER}", RESTART, f"renewal/{TIMER}.j2"),
+        File(
+            f"{SYSTEM}/mailhost-certificate.service",
+            _STARTED_ANEW,
+            "renewal/mailhost-certificate.service.j2",
+            _service,
+        ),
+    ),
+    check=_CHECK,
+    holds=("/var/lib/mailhost-certificate",),
+    sees=(PEM.rpartition("/")[0],),
+    # uacme takes 10, what answers on port 80 takes 6.
+    memory_high=32,
+    memory_max=64,
+    problems=obstacles,
+)
+
+#: Starts the same service when files change that other software keeps on the host.
+RENEWAL_PATH = Service(
+    PATH,
+    enabled=lambda settings: settings.mail_tls.follows_files,
+    files=(File(f"{SYSTEM}/{PATH}", RESTART, f"renewal/{PATH}.j2", _path),),
+)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from layout import MAIL_FOLDER
-from services.service import File
-from wanted.rendering import render
+from services.service import RESTART, File
+
+SYSTEM = "/etc/systemd/system"
 
 
-def path(unit: str) -> str:
-    """Return where a unit's drop-in is, see systemd.unit(5)."""
-    return f"/etc/systemd/system/{unit}.service.d/mailhost.conf"
-
-
-def drop_in(service: str, unit: str = "") -> File:
+def drop_in(service: str, unit: str = "", release: str = "") -> File:
     """
-    Return a service's drop-in, `templates/SERVICE/SERVICE.service.conf.j2`.
+    Return a service's drop-in, `templates/SERVICE/SERVICE.service.conf.j2`, see systemd.unit(5).
 
     + unit: name of the unit that holds its processes, where it is not the service's
+    + release: the only Debian release that has this unit
     """
-    content = render(f"{service}/{service}.service.conf.j2", mail_folder=MAIL_FOLDER)
-    return File(path(unit or service), content)
+    return File(
+        f"{SYSTEM}/{unit or service}.service.d/mailhost.conf",
+        RESTART,
+        f"{service}/{service}.service.conf.j2",
+        release=release,
+    )

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
-from services.service import Configuration, File
+from collections.abc import Mapping
+
+from facts.machine import MachineState
+from services.service import Daemon, File, Service, no_effect
 from settings.models import Settings
-from wanted.rendering import render
 
 APT = "/etc/apt/apt.conf.d/60mailhost"
 NEEDRESTART = "/etc/needrestart/conf.d/mailhost.conf"
 
 
-def runs(settings: Settings) -> bool:
+def enabled(settings: Settings) -> bool:
     """Whether the host installs them by itself."""
     return settings.mail_updates != "off"
 
 
-def configuration(settings: Settings) -> Configuration:
-    """Return what apt and needrestart do by themselves; with `mail_updates` off, Debian's own."""
-    if not runs(settings):
-        return Configuration(None, [File(APT, None), File(NEEDRESTART, None)])
-    apt = render("updates/apt.conf.j2", reboot=settings.mail_updates == "reboot")
-    return Configuration(
-        None,
-        [File(APT, apt), File(NEEDRESTART, render("updates/needrestart.conf.j2"))],
-        check=f"""
+def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {"reboot": settings.mail_updates == "reboot"}
+
+
+UPDATES = Service(
+    "unattended-upgrades",
+    has_unit=False,  # Debian's timers of apt start it
+    enabled=enabled,
+    packages=("needrestart", "unattended-upgrades"),
+    files=(
+        File(
+            APT,
+            no_effect("apt reads it at each start"),
+            "updates/apt.conf.j2",
+            _values,
+            removed=True,
+        ),
+        File(
+            NEEDRESTART,
+            no_effect("needrestart reads it at each start"),
+            "updates/needrestart.conf.j2",
+            removed=True,
+        ),
+    ),
+    check=f"""
 said=$(apt-config -c "$stage{APT}" dump 2>&1) || fail "apt refuses {APT}: $said"
 """,
-    )
+    daemons=(Daemon("", 1, 9.0),),
+)

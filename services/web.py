@@ -7,44 +7,44 @@ is started by its socket and ends by itself, so that it mostly takes none.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from facts.machine import MachineState
-from layout import MAIL_FOLDER, PEM, WEB
-from services.firewall import WEB_PORT
-from services.service import Configuration, File
+from layout import ETC, HTTPS_PORT, PEM, WEB
+from services.service import RESTART, Daemon, File, Folder, Service, no_effect
+from services.units import SYSTEM
 from settings.models import Settings
 from wanted.clients import documents
-from wanted.rendering import render
 
 NAME = "mailhost-web.socket"
-PORT = WEB_PORT
-CONF = "/etc/mailhost/web.conf"
-_UNITS = "/etc/systemd/system/mailhost-web"
+CONF = f"{ETC}/web.conf"
 #: Who holds the port, as ss(8) names it: systemd, and the server while it runs.
-PROCESSES = frozenset({"systemd", "init", "lighttpd"})
+LISTENERS = frozenset({"systemd", "init", "lighttpd"})
 
 
-def runs(settings: Settings) -> bool:
+def enabled(settings: Settings) -> bool:
     """Whether these settings need it."""
     return settings.mail_web
 
 
-def configuration(settings: Settings) -> Configuration:
-    """Return the server's files and what it serves; with `mail_web` off it does not run."""
-    if not runs(settings):
-        return Configuration(NAME, [], runs=False)
-    domain = settings.primary_domain
-    service = render("web/web.service.j2", conf=CONF, mail_folder=MAIL_FOLDER)
-    return Configuration(
-        NAME,
-        [
-            File(CONF, render("web/lighttpd.conf.j2", root=WEB, pem=PEM)),
-            File(f"{_UNITS}.socket", render("web/web.socket.j2")),
-            File(f"{_UNITS}.service", service),
-            *(File(f"{WEB}/{path}", text) for path, text in documents(settings).items()),
-        ],
-        check=_CHECK,
-        probes=[("https", str(PORT), f"autoconfig.{domain}", "/mail/config-v1.1.xml", PEM)],
-    )
+def _probes(settings: Settings) -> list[tuple[str, ...]]:
+    host = f"autoconfig.{settings.primary_domain}"
+    return [("https", str(HTTPS_PORT), host, "/mail/config-v1.1.xml", PEM)]
+
+
+def problems(settings: Settings, machine: MachineState) -> list[str]:
+    """Return why the server cannot be switched on, one line each with its remedy."""
+    by = machine.reachable.get(f"{HTTPS_PORT}/tcp", "systemd")
+    if by in LISTENERS:
+        return []
+    return [
+        f"mail_web: {by or 'a web server'} has port {HTTPS_PORT} here already; leave it out, and "
+        "let that one serve what `make web` writes"
+    ]
+
+
+def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {"root": WEB, "conf": CONF}
 
 
 # With the certificate that it will have; a first one from files is still on the stage.
@@ -58,15 +58,23 @@ warnings=$(lighttpd -tt -f "$checked" 2>&1 >/dev/null) ||
 [ -z "$warnings" ] || fail "lighttpd warns of {CONF}: $warnings"
 """
 
-
-def problems(settings: Settings, machine: MachineState) -> list[str]:
-    """Return why the server cannot be switched on, one line each with its remedy."""
-    found = []
-    if runs(settings):
-        by = machine.reachable.get(f"{PORT}/tcp", "systemd")
-        if by not in PROCESSES:
-            found.append(
-                f"mail_web: {by or 'a web server'} has port {PORT} here already; leave it out, and "
-                "let that one serve what `make web` writes"
-            )
-    return found
+WEB_SERVER = Service(
+    NAME,
+    enabled=enabled,
+    packages=("lighttpd", "lighttpd-mod-openssl"),
+    files=(
+        File(CONF, RESTART, "web/lighttpd.conf.j2", _values),
+        File(f"{SYSTEM}/mailhost-web.socket", RESTART, "web/web.socket.j2"),
+        File(f"{SYSTEM}/mailhost-web.service", RESTART, "web/web.service.j2", _values),
+    ),
+    folders=(Folder(WEB, no_effect("read anew for each request"), documents),),
+    check=_CHECK,
+    probes=_probes,
+    sees=(PEM,),
+    ports=(HTTPS_PORT,),
+    listeners=LISTENERS,
+    memory_high=24,
+    memory_max=32,
+    daemons=(Daemon("lighttpd (`mail_web`)", 1, 3.0),),
+    problems=problems,
+)

@@ -1,25 +1,27 @@
 """
 One host's inventory data as typed, validated, defaulted models.
 
-The one place of every key's type, default and meaning; docs/settings.md is made from it.
+This model and those that it names are the one place of every key's type, default and meaning;
+docs/settings.md is made from them.
 """
 
 from __future__ import annotations
 
-from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from settings.tls import Model, Tls
+from settings.base import Model
+from settings.limits import Ban, Limits, Warmup
+from settings.tls import SelfSigned, Tls
+from settings.users import User
 from settings.values import (
     Address,
     Fqdn,
     Ipv4,
     Ipv6,
     Names,
-    crypt_hash,
     host_and_port,
     host_name,
     label,
@@ -30,72 +32,6 @@ from settings.values import (
     swap_size,
     unrepeated,
 )
-
-
-class User(Model):
-    """One mailbox and its login."""
-
-    password_hash: Annotated[str | None, AfterValidator(crypt_hash)] = Field(
-        None,
-        description="crypt(3) hash of the password, as `make password` prints it. Required unless "
-        "the state is absent. A check takes 1.6 ms for `$6$`, 19 for `$y$`, 50 for `$2b$10$`.",
-        examples=["$6$…"],
-    )
-    state: Literal["present", "absent"] = Field(
-        "present",
-        description="`absent` removes the user: no login, no delivery, open sessions end, and the "
-        "mail goes as `mail` says.",
-        examples=["absent"],
-    )
-    mail: Literal["archive", "purge"] = Field(
-        "archive",
-        description="What happens to the mail of a user who is absent: into a dated tar file in "
-        "`/var/vmail/.archive`, or deleted.",
-        examples=["purge"],
-    )
-
-
-class Limits(Model):
-    """How much each login may send through submission; 0 is no limit."""
-
-    messages_hour: int = Field(200, ge=0, description="Messages an hour.", examples=[100])
-    messages_day: int = Field(1000, ge=0, description="Messages a day.", examples=[500])
-    recipients_hour: int = Field(500, ge=0, description="Recipients an hour.", examples=[200])
-    recipients_day: int = Field(2000, ge=0, description="Recipients a day.", examples=[1000])
-    new_recipients_day: int = Field(
-        200,
-        ge=0,
-        description="Recipients on other hosts a day whom this login never wrote to before (in "
-        "400 days): what a thief has most of.",
-        examples=[500],
-    )
-
-
-class Warmup(Model):
-    """The plan by which a new address sends more each few days, until 10 000 a day."""
-
-    start: date = Field(
-        description="First day; the plan is over by itself.", examples=["2026-12-01"]
-    )
-    first_day: int = Field(
-        50, ge=1, description="Recipients on other hosts a day, at first.", examples=[20]
-    )
-    double_every: int = Field(
-        3, ge=1, description="Days after which the number doubles.", examples=[7]
-    )
-
-
-class Ban(Model):
-    """When an address that guesses passwords is shut out, and for how long."""
-
-    failures: int = Field(
-        10,
-        ge=1,
-        description="Wrong passwords within an hour that lead to a ban. The same login with the "
-        "same wrong password counts once.",
-        examples=[5],
-    )
-    seconds: int = Field(3600, ge=1, description="How long the ban lasts.", examples=[86400])
 
 
 class Settings(Model):
@@ -134,7 +70,7 @@ class Settings(Model):
         examples=[{"sales": ["alice", "bob"], "root": ["alice"]}],
     )
     mail_tls: Tls = Field(
-        Tls(),
+        SelfSigned(),
         description="The certificate; see below.",
         examples=[{"mode": "acme", "email": "admin@example.org"}],
     )

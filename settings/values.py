@@ -18,7 +18,7 @@ _HASHES = {
     "$y$": re.compile(r"\$y\$[./0-9A-Za-z]{1,8}\$[./0-9A-Za-z]{1,86}\$[./0-9A-Za-z]{43}"),
     "$2": re.compile(r"\$2[aby]\$[0-9]{2}\$[./0-9A-Za-z]{53}"),
 }
-#: What a domain name is called that the inventory leaves out or gets wrong.
+#: Stands for a domain name that the inventory leaves out or gets wrong.
 UNKNOWN = "unknown.invalid"
 
 PASSWORD_REMEDY = "run 'make password' and paste the hash that it prints"
@@ -54,6 +54,7 @@ def port(value: object) -> str:
 
 
 def host_name(value: str) -> str:
+    """Return a name that Linux takes as a host name (hostname(7))."""
     if len(value) > 64:
         raise ValueError(f"has {len(value)} characters, Linux takes 64 (hostname(7)); shorten it")
     return value
@@ -106,7 +107,7 @@ def host_and_port(value: str | None) -> str | None:
 
 
 def text(value: object) -> object:
-    """Return an address as it is written; ip_address() takes numbers and bytes as well."""
+    """Return an address that is text; ip_address() would also take numbers and bytes."""
     if not isinstance(value, str | IPv4Address | IPv6Address):
         raise ValueError("is no text; write an address in quotes")
     return value
@@ -121,7 +122,7 @@ def either(value: object) -> IPv4Address | IPv6Address:
 
 
 def no_scope(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Return an address, which no interface of one machine belongs to (RFC 4007)."""
+    """Return an address without a scope (RFC 4007), which names an interface of one machine."""
     if getattr(address, "scope_id", None):
         raise ValueError(f"{str(address)!r} names an interface; leave out what follows the '%'")
     return address
@@ -139,7 +140,7 @@ def network(value: str) -> str:
 
 
 def ordered(value: object) -> object:
-    """Return a list; of a set nobody knows which element is the first."""
+    """Return a list; a set is refused, because it has no order."""
     if isinstance(value, set | frozenset):
         raise ValueError("is a set, which has no order; write a list, in [ ]")
     return value
@@ -151,6 +152,7 @@ def required_host_and_port(value: str) -> str:
 
 
 def unrepeated(names: list[str]) -> list[str]:
+    """Return a list in which each name is once."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"{repeated[0]} is listed twice; list it once")
@@ -158,18 +160,21 @@ def unrepeated(names: list[str]) -> list[str]:
 
 
 def label(value: str) -> str:
+    """Return one label of a domain name (RFC 1035) in lower case."""
     if not re.fullmatch(_LABEL, value.lower()):
         raise ValueError(f"{value!r} is no single label; write one like imap")
     return value.lower()
 
 
 def selector(value: str) -> str:
+    """Return a DKIM selector (RFC 6376, 3.1)."""
     if not re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*", value):
         raise ValueError(f"{value!r} is no DKIM selector; write lower-case letters and digits")
     return value
 
 
 def swap_size(value: int) -> int:
+    """Return bytes of swap: 0, or as many as mkswap(8) takes."""
     if 0 < value < 2**20:
         raise ValueError(
             f"{value} bytes are too few for swap; write 0, or a MiB (1048576) at least"
@@ -188,8 +193,16 @@ def mail_address(value: str | None) -> str | None:
 
 
 def https_url(value: str) -> str:
+    """Return an https:// address fit for a shell."""
     if not re.fullmatch(r"https://[A-Za-z0-9.:_/~%\[\]-]+", value):
         raise ValueError(f"{value!r} is no https:// address; write the authority's directory")
+    return value
+
+
+def path_on_host(value: str) -> str:
+    """Return an absolute path fit for a shell and a unit of systemd."""
+    if not re.fullmatch(r"/[A-Za-z0-9._/@+=-]+", value):
+        raise ValueError(f"{value!r} is no path on the host; write one that begins with /")
     return value
 
 
@@ -203,6 +216,7 @@ def name_server(value: str | None) -> str | None:
 
 
 def key_identifier(value: str | None) -> str | None:
+    """Return a key identifier of an external account binding (RFC 8555, 7.3.4)."""
     if value is not None and not re.fullmatch(r"[!#-%'-\[\]-~]{1,200}", value):
         raise ValueError(f"{value!r} is no key identifier; write it as the authority shows it")
     return value

@@ -1,8 +1,8 @@
 """
-Look at hosts as the rest of the world sees them, and from inside: `pyinfra inventories/prod.py
-tasks/check.py -y` (`make check`). Prints a table, and writes build/check/HOSTNAME.html and .json;
-with MAIL_CHECK_JSON=1 in the environment the JSON goes to standard output in place of the table.
-Changes nothing. Exit code 1 where a required check failed.
+Check hosts from outside, as the rest of the world sees them, and from inside: `pyinfra
+inventories/prod.py tasks/check.py -y` (`make check`). Prints a table, and writes
+build/check/HOSTNAME.html and .json; with MAIL_CHECK_JSON=1 in the environment the JSON goes to
+standard output in place of the table. Changes nothing. Exit code 1 where a required check failed.
 """
 
 import os

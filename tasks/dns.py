@@ -9,19 +9,14 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api.output import echo
 
-from facts.opendkim import SigningKeys
+from facts.opendkim import SigningKeys, public_keys
 from facts.tls import Certificate
 from preflight import checked_settings
 from wanted import dns, record_lists, zones
 
 settings = checked_settings()
-found = host.get_fact(SigningKeys)
-keys = {
-    domain: key["public_key"]
-    for domain, selectors in found.items()
-    if (key := selectors.get(settings.mail_dkim_selector)) and key["public_key"]
-}
-certificate = host.get_fact(Certificate) if dns.key_stays(settings) else None
+keys = public_keys(host.get_fact(SigningKeys), settings.mail_dkim_selector)
+certificate = host.get_fact(Certificate) if settings.mail_tls.key_stays else None
 tls_key = certificate.key_sha256 if certificate else ""
 groups = dns.grouped(settings, keys, tls_key)
 wanted = dns.records(settings, keys, tls_key)

@@ -1,5 +1,5 @@
 """
-Compare hosts with what they were deployed as: `pyinfra inventories/prod.py tasks/drift.py -y`
+Compare hosts with how they were deployed: `pyinfra inventories/prod.py tasks/drift.py -y`
 (`make drift`). Prints a table and writes build/drift/HOSTNAME.json; with MAIL_DRIFT_JSON=1 in the
 environment the JSON goes to standard output in place of the table. Changes nothing.
 Exit code 0: nothing drifted; 2: something did; 1: a host could not be looked at.

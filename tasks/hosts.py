@@ -1,8 +1,8 @@
 """
-The hosts of one run of a task: all are reported, also after one of them failed.
+The hosts of one run of a task: each is reported, even after another one failed.
 
-pyinfra runs a task for all hosts at the same time, and ends the run at the first exception. So only
-the host that comes last raises one, for all.
+pyinfra runs a task for all hosts at the same time and ends the run at the first exception. So only
+the last host raises an exception, on behalf of all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _failures: dict[str, str] = {}
 
 
 def json_wanted(task: str) -> bool:
-    """Return whether JSON goes to standard output in place of the table: MAIL_TASK_JSON=1."""
+    """Return whether MAIL_TASK_JSON=1 asks for JSON on standard output in place of the table."""
     return os.environ.get(f"MAIL_{task.upper()}_JSON") == "1"
 
 
@@ -64,5 +64,5 @@ def failures() -> list[str]:
 
 
 def any_seen_failed() -> bool:
-    """Return whether a host failed by what was found there."""
+    """Return whether a host failed by what was found on it, and not because nobody could look."""
     return any("error" not in _ended[name] for name in _failures)

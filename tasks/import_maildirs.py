@@ -1,6 +1,6 @@
 """
-Copy each `/home/NAME/Maildir` of a host that was set up by hand into NAME's mailbox in the primary
-domain: `pyinfra inventories/prod.py tasks/import_maildirs.py`, after deploy.py.
+Copy each `/home/NAME/Maildir` into NAME's mailbox in the primary domain, on a host that was set up
+by hand: `pyinfra inventories/prod.py tasks/import_maildirs.py`, after deploy.py.
 """
 
 from operations import homes

@@ -9,7 +9,7 @@ import secrets
 import string
 import sys
 
-#: Without the letters that look alike.
+#: Letters and digits, without the ones that look alike.
 ALPHABET = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1lI")))
 
 
@@ -23,12 +23,12 @@ def sha512_crypt(password: str) -> str:
 
 
 def yescrypt(password: str) -> str:
-    """Return a `$y$` hash, which costs whoever guesses a chosen password memory and time."""
+    """Return a `$y$` hash: each guess at a chosen password costs time and memory."""
     return _crypt(password, b"$y$")
 
 
 def _crypt(password: str, prefix: bytes) -> str:
-    """Hash by the system's libcrypt (crypt(3), crypt_gensalt(3)); Python has no crypt any more."""
+    """Hash with the system's libcrypt (crypt(3), crypt_gensalt(3)): Python 3.13 has no crypt."""
     try:
         libcrypt = ctypes.CDLL("libcrypt.so.1")
     except OSError:
@@ -51,7 +51,7 @@ def _chosen() -> str:
 
 
 def main() -> None:
-    """Print a password and its hash; a password is never an argument, where ps(1) shows it."""
+    """Print a password and its hash. A password is no argument: ps(1) would show it."""
     parser = argparse.ArgumentParser(prog="make password", description=__doc__)
     parser.add_argument(
         "--choose", action="store_true", help="ask for the password, or read it from standard input"

@@ -1,5 +1,5 @@
 """
-Send one message through the host to a sink of our own, and score it as a receiving site would:
+Send one message through the host to a sink of our own, and score it as a receiving site does:
 `pyinfra inventories/prod.py tasks/score.py -y` (`make score`). Leaves nothing on the host.
 """
 
@@ -8,12 +8,13 @@ from pyinfra.api import DeployError
 from pyinfra.api.output import echo
 
 from preflight import checked_settings
+from tasks.reach import published_ports
+from tasks.scoring.exchange import exchange
 from tasks.scoring.judge import judge
 from tasks.scoring.part import ScoreError, report
-from tasks.scoring.probe import exchange
 
 settings = checked_settings()
-published = {int(port): at for port, at in host.data.get("published_ports", {}).items()}
+published = published_ports(host.data.get("published_ports"))
 try:
     parts = judge(settings, exchange(settings, published), published)
 except ScoreError as error:

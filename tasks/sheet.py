@@ -1,7 +1,7 @@
 """
 Print what a user types into a mail program by hand, in English and Chinese, to standard output:
 `pyinfra inventories/prod.py tasks/sheet.py`, with the user's name or address as MAIL_SHEET_USER in
-the environment (`make sheet USER=alice`). No password is in it.
+the environment (`make sheet USER=alice`). It holds no password.
 """
 
 import os
@@ -21,7 +21,7 @@ except ValueError as error:
     failure = str(error)
 hosts.ended(host.name, {"host": host.name}, failure)
 
-# Of several hosts it is enough that one has the user.
+# The run succeeds if one host has the user.
 names = [each.name for each in state.activated_hosts]
 if hosts.all_ended(names) and len(failures := hosts.failures()) == len(names):
     raise DeployError("\n".join(failures))

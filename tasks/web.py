@@ -1,7 +1,7 @@
 """
-Write what a web server has to serve for the mail programs of a host's users, to
-build/web/HOSTNAME/, a folder for each name: `pyinfra inventories/prod.py tasks/web.py`
-(`make web`). For a web server that is there already: with `mail_web` the host serves the same.
+Write what a web server has to serve for mail programs and for MTA-STS to build/web/HOSTNAME/, one
+folder for each name: `pyinfra inventories/prod.py tasks/web.py` (`make web`). For a web server of
+yours; with `mail_web` the host itself serves the same.
 """
 
 import shutil

@@ -16,10 +16,10 @@ Table = Mapping[tuple[str, str], Sequence[str]]
 
 
 @contextlib.contextmanager
-def silent(address: str = "127.0.0.1") -> Iterator[int]:
+def silent(address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """A port that takes every question and never answers."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((address, 0))
+        sock.bind((address, port))
         yield sock.getsockname()[1]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from settings.inventory import parse
 from settings.models import Settings
+from settings.parsing import parse
 
 HASH = "$6$saltsalt$" + "x" * 86
 
@@ -28,6 +28,6 @@ def data(**changes: Any) -> dict[str, Any]:
 
 def settings(**changes: Any) -> Settings:
     """Return the settings of such a host; its data must be right."""
-    mail, problems = parse(data(**changes))
+    host_settings, problems = parse(data(**changes))
     assert problems == []
-    return mail
+    return host_settings

@@ -4,38 +4,56 @@ from __future__ import annotations
 
 from facts.machine import MachineState
 from preflight import warnings
-from services import firewall, packages
-from services.all import configurations
+from services.all import ALL
+from services.configuration import Configuration, configurations, wanted_packages
 from settings.models import Settings
 from wanted import dns, record_lists, zones
 
 RELEASES = ("12", "13")
 
 
-def machine(release: str) -> MachineState:
+def machine(release: str = "13") -> MachineState:
     """Return a new VPS of a Debian release."""
-    return MachineState(release=release, memory=2**30, nameservers=("192.0.2.53",))
+    return MachineState(release=release, memory=2**30, nameservers=("192.0.2.53",), ssh_ports=(22,))
 
 
-def plan(mail: Settings) -> dict[str, str]:
+#: Of a release that tests do not care about.
+VPS = machine()
+
+
+def wanted(settings: Settings, machine: MachineState = VPS) -> dict[str, Configuration]:
+    """Return name -> what these settings make of each service."""
+    return configurations(ALL, settings, machine)
+
+
+def texts(settings: Settings, machine: MachineState = VPS) -> dict[str, str | None]:
+    """Return path -> text of every file of ours, None where it must not exist."""
+    services = wanted(settings, machine).values()
+    return {file.path: file.content for each in services for file in each.files}
+
+
+def packages(settings: Settings, machine: MachineState = VPS) -> list[str]:
+    """Return the Debian packages that are installed."""
+    return wanted_packages(ALL, settings, machine)
+
+
+def plan(settings: Settings) -> dict[str, str]:
     """Return every file of both releases, and every zone: a name for each -> its text."""
     files = {
-        f"{release}:{file.path}": file.content
+        f"{release}:{path}": text
         for release in RELEASES
-        for configuration in configurations(mail, machine(release))
-        for file in configuration.files
-        if file.content is not None
+        for path, text in texts(settings, machine(release)).items()
+        if text is not None
     }
-    files["firewall"] = firewall.rules(mail, (22,)) or ""
     for release in RELEASES:
-        files[f"{release}:packages"] = "\n".join(packages.wanted(mail, machine(release)))
-    keys = dict.fromkeys(mail.mail_domains, "MIIBIjANBgkqhkiG9w0BAQEF")
-    groups, wanted = dns.grouped(mail, keys), dns.records(mail, keys)
-    zone_files = zones.zone_files(mail, wanted, serial=1)
+        files[f"{release}:packages"] = "\n".join(packages(settings, machine(release)))
+    keys = dict.fromkeys(settings.mail_domains, "MIIBIjANBgkqhkiG9w0BAQEF")
+    groups, records = dns.grouped(settings, keys), dns.records(settings, keys)
+    zone_files = zones.zone_files(settings, records, serial=1)
     shown = {
-        "records.txt": record_lists.provider_text(mail, groups),
+        "records.txt": record_lists.provider_text(settings, groups),
         "table": record_lists.table(groups),
-        "notices": "\n".join(record_lists.notices(mail, keys, wanted)),
-        "warnings": "\n".join(warnings(mail)),
+        "notices": "\n".join(record_lists.notices(settings, keys, records)),
+        "warnings": "\n".join(warnings(settings)),
     }
     return files | {f"zone:{origin}": text for origin, text in zone_files.items()} | shown

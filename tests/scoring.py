@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from email import message_from_bytes
 from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
-import dns.rdata
-
+from tasks.answers import Address, Answer, content
+from tasks.lookups import Lookups
 from tasks.scoring import message
-from tasks.scoring.lookup import Lookup, LookupFailed
-from tasks.scoring.message import Address, Received
+from tasks.scoring.message import Received
 
 FIXTURES = Path(__file__).parent / "fixtures/scoring"
 HOST = "mail.example.test"
@@ -26,20 +25,21 @@ SENDING: list[Address] = [ADDRESS]
 Records = dict[tuple[str, str], list[str]]
 
 
-class Zone(Lookup):
+class Zone(Lookups):
     """DNS with just these records, in a zone file's form; names in `dead` are not answered."""
 
     def __init__(self, records: Records, dead: tuple[str, ...]) -> None:
+        super().__init__(["192.0.2.53"])
         self._records = records
         self._dead = dead
 
-    def records(self, name: str, kind: str) -> list[Any]:
-        name = name.rstrip(".").lower()
+    def ask(self, name: str, kind: str) -> Answer:
         if name in self._dead:
-            raise LookupFailed(f"no answer to {kind} of {name}")
-        return [
-            dns.rdata.from_text("IN", kind, each) for each in self._records.get((name, kind), [])
-        ]
+            return Answer(error="the resolver 192.0.2.53 does not answer")
+        texts = self._records.get((name.rstrip("."), kind), [])
+        if kind == "TXT":
+            texts = ["".join(re.findall('"(.*?)"', text)) for text in texts]
+        return Answer(tuple(content(kind, text) for text in texts))
 
 
 def zone(*dead: str, **changes: list[str]) -> Zone:

@@ -70,10 +70,10 @@ def test_an_address_is_sent_from_by_whom_it_reaches() -> None:
 
 def test_the_probe_sends_as_itself_and_receives_nothing() -> None:
     mail = settings()
-    probe = "mailhost-probe@example.org"
-    assert dict(postfix.sender_logins(mail))[probe] == probe
-    assert probe not in dict(postfix.virtual_mailboxes(mail))
-    assert probe not in dict(postfix.virtual_aliases(mail))
+    sender = "mailhost-probe@example.org"
+    assert dict(postfix.sender_logins(mail))[sender] == sender
+    assert sender not in dict(postfix.virtual_mailboxes(mail))
+    assert sender not in dict(postfix.virtual_aliases(mail))
 
 
 def test_the_machines_own_names_lead_to_the_primary_domain() -> None:

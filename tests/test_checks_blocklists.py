@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tasks.answers import Answer
 from tasks.checks import blocklists
 from tasks.checks.finding import Severity, Status
-from tasks.checks.lookups import Answer, Lookups
+from tasks.lookups import Lookups
 from tests.dns_server import serving
 from tests.inventory import settings
 
@@ -37,7 +38,7 @@ def test_names_that_are_asked() -> None:
 
 
 def test_both_addresses_on_all_lists() -> None:
-    mail = settings(
+    host_settings = settings(
         mail_ipv4="192.0.2.25", mail_ipv6="2001:db8::25", mail_blocklists=["a.test", "b.test"]
     )
     table = {
@@ -45,7 +46,7 @@ def test_both_addresses_on_all_lists() -> None:
         (blocklists.question("2001:db8::25", "b.test"), "A"): ["127.255.255.252"],
     }
     with serving(table) as port:
-        found = blocklists.findings(mail, Lookups(["127.0.0.1"], 10, port))
+        found = blocklists.findings(host_settings, Lookups(["127.0.0.1"], 10, port))
     assert [(each.subject, each.status, each.seen) for each in found] == [
         ("192.0.2.25", Status.FAILED, "on a.test (127.0.0.2, 127.0.0.9)"),
         ("2001:db8::25", Status.OK, "not on a.test"),

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from settings.models import Settings
+from tasks.answers import Answer, Server, View, Zone, content
 from tasks.checks import dns, policies
 from tasks.checks.finding import Finding, Severity, Status
-from tasks.checks.lookups import Answer, Lookups, Server, View, Zone, content
+from tasks.lookups import Lookups
 from tests.inventory import settings
 from wanted.dns import Record, records
 
 ADDRESS, ADDRESS6 = "192.0.2.25", "2001:db8::25"
 KEYS = {"example.org": "MIIBkey1", "second.org": "MIIBkey2"}
-MAIL = settings(
+SETTINGS = settings(
     mail_ipv4=ADDRESS,
     mail_ipv6=ADDRESS6,
     mail_client_names=["imap", "smtp"],
@@ -35,33 +36,33 @@ class Told(Lookups):
         super().__init__([], 0)
         self.table = table
 
-    def ask(self, name: str, type: str) -> Answer:
+    def ask(self, name: str, kind: str) -> Answer:
         alias = self.table.get((name, "CNAME"), ())
         if alias and alias[0] != "?":
             target = alias[0].rstrip(".")
-            return Answer(self.ask(target, type).records, target)
-        contents = self.table.get((name, type), alias)
+            return Answer(self.ask(target, kind).records, target)
+        contents = self.table.get((name, kind), alias)
         if list(contents) == ["?"]:
             return Answer(error="the name server 192.0.2.53 does not answer")
-        return Answer(tuple(sorted(content(type, each) for each in contents)))
+        return Answer(tuple(sorted(content(kind, each) for each in contents)))
 
-    def everywhere(self, name: str, type: str) -> View:
-        answer = self.ask(name, type)
-        return View(name, type, Zone("example.org", (HERE,)), {HERE: answer}, answer)
+    def everywhere(self, name: str, kind: str) -> View:
+        answer = self.ask(name, kind)
+        return View(name, kind, Zone("example.org", (HERE,)), {HERE: answer}, answer)
 
 
-def healthy(mail: Settings = MAIL) -> Table:
+def healthy(host_settings: Settings = SETTINGS) -> Table:
     """What is published where all is right."""
     table: Table = {}
-    for record in records(mail, KEYS):
+    for record in records(host_settings, KEYS):
         table.setdefault((record.name, record.type), []).append(record.content)
     return table
 
 
-def judged(table: Table, mail: Settings = MAIL) -> list[Finding]:
+def judged(table: Table, host_settings: Settings = SETTINGS) -> list[Finding]:
     """Run every check of DNS."""
     told = Told(table)
-    checks = [*dns.checks(mail, told), *dns.key_checks(mail, KEYS, told)]
+    checks = [*dns.checks(host_settings, told), *dns.key_checks(host_settings, KEYS, told)]
     return [finding for check in checks for finding in check()]
 
 
@@ -200,9 +201,9 @@ def test_an_include_that_nobody_answers_for() -> None:
 
 
 def test_an_address_that_the_inventory_does_not_have() -> None:
-    mail = settings(mail_ipv4=ADDRESS)
-    published = {**healthy(mail), ("mail.example.org", "AAAA"): [ADDRESS6]}
-    (failed,) = (each for each in judged(published, mail) if each.status == Status.FAILED)
+    host_settings = settings(mail_ipv4=ADDRESS)
+    published = {**healthy(host_settings), ("mail.example.org", "AAAA"): [ADDRESS6]}
+    (failed,) = (each for each in judged(published, host_settings) if each.status == Status.FAILED)
     assert (failed.id, failed.severity) == ("dns.a", Severity.RECOMMENDED)
     assert failed.remedy == "remove it, or set mail_ipv6 in the inventory"
     without = settings()
@@ -212,7 +213,7 @@ def test_an_address_that_the_inventory_does_not_have() -> None:
 def test_a_domain_without_a_key_of_its_own_on_the_host() -> None:
     findings = [
         finding
-        for check in dns.key_checks(MAIL, {"example.org": "MIIBkey1"}, Told(healthy()))
+        for check in dns.key_checks(SETTINGS, {"example.org": "MIIBkey1"}, Told(healthy()))
         for finding in check()
     ]
     assert [(each.id, each.subject) for each in findings if each.status == Status.FAILED] == [
@@ -271,9 +272,9 @@ def test_srv(changes: Table, status: Status) -> None:
     ],
 )
 def test_caa(published: list[str], status: Status) -> None:
-    (finding,) = dns.authorities(MAIL, CAA, Told({("mail.example.org", "CAA"): published}))
+    (finding,) = dns.authorities(SETTINGS, CAA, Told({("mail.example.org", "CAA"): published}))
     assert (finding.id, finding.status, finding.subject) == ("dns.caa", status, "CAA")
-    assert dns.authorities(MAIL, [], Told({})) == []
+    assert dns.authorities(SETTINGS, [], Told({})) == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -54,6 +55,13 @@ def test_colour_is_only_for_terminals() -> None:
     plain, coloured = as_table(REPORT, colour=False), as_table(REPORT, colour=True)
     assert "\033" not in plain
     assert re.sub(r"\033\[\d+m", "", coloured) == plain != coloured
+
+
+def test_what_others_say_does_not_control_the_terminal() -> None:
+    hostile = [replace(each, seen="\033[2Jx\n") for each in (WELL, BAD, BLIND[0])]
+    table = as_table(Report("mail.example.org", REPORT.time, hostile), colour=False)
+    assert "\033" not in table
+    assert table.count("?[2Jx?") == 3
 
 
 def test_json() -> None:

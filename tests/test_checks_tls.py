@@ -24,7 +24,7 @@ from tasks.checks.tls import Served
 from tests.inventory import settings
 
 NOW = datetime.now(UTC)
-MAIL = settings(mail_client_names=["imap"])
+SETTINGS = settings(mail_client_names=["imap"])
 NAMES = ["mail.example.org", "imap.example.org"]
 KEY = ec.generate_private_key(ec.SECP256R1())
 
@@ -141,9 +141,10 @@ GOOD = Served(certificate=issued(), version="TLSv1.3")
 def judged(
     changes: dict[int, Served], inactive: Sequence[str] = (), mode: str = "self-signed"
 ) -> dict[str, Finding]:
-    mail = MAIL.model_copy(update={"mail_tls": MAIL.mail_tls.model_copy(update={"mode": mode})})
+    brought = {"cert": "chain.pem", "key": "key.pem"} if mode == "files" else {}
+    host_settings = settings(mail_client_names=["imap"], mail_tls={"mode": mode, **brought})
     served = {port: changes.get(port, GOOD) for port in tls.PORTS}
-    return {each.id: each for each in tls.findings(mail, served, inactive, NOW)}
+    return {each.id: each for each in tls.findings(host_settings, served, inactive, NOW)}
 
 
 def test_a_healthy_host() -> None:

@@ -8,12 +8,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from facts.firewall import RULES
 from preflight import settings_and_problems, warnings
 from services import web
-from services.firewall import rules, served
-from services.packages import wanted
+from services.all import ALL
+from services.configuration import served_ports, why_not
 from tests.inventory import data, settings
-from tests.plan import machine
+from tests.plan import machine, packages, texts, wanted
 from wanted import clients, mta_sts
 from wanted.clients import documents, sheet
 from wanted.dns import records
@@ -170,27 +171,27 @@ def test_a_mail_domain_is_no_alias() -> None:
 
 def test_the_port_is_open_only_where_it_is_served() -> None:
     on, off = settings(**ON), settings()
-    assert set(served(on)) - set(served(off)) == {443}
-    assert "443" in (rules(on, (22,)) or "")
-    assert "443" not in (rules(off, (22,)) or "")
+    assert set(served_ports(ALL, on)) - set(served_ports(ALL, off)) == {443}
+    assert "443" in (texts(on)[RULES] or "")
+    assert "443" not in (texts(off)[RULES] or "")
 
 
 def test_the_server_is_there_only_where_it_is_wanted() -> None:
-    assert not web.configuration(settings()).runs
-    assert "lighttpd" not in wanted(settings(), machine("13"))
-    configuration = web.configuration(settings(**ON))
+    assert not wanted(settings())[web.NAME].enabled
+    assert "lighttpd" not in packages(settings())
+    configuration = wanted(settings(**ON))[web.NAME]
     paths = {file.path for file in configuration.files}
-    assert configuration.runs
+    assert configuration.enabled
     assert "/etc/mailhost/web/mta-sts.second.org/.well-known/mta-sts.txt" in paths
     assert all(file.mode == "644" and not file.secret for file in configuration.files)
-    assert {"lighttpd", "lighttpd-mod-openssl"} <= set(wanted(settings(**ON), machine("13")))
+    assert {"lighttpd", "lighttpd-mod-openssl"} <= set(packages(settings(**ON)))
 
 
 def test_another_web_server_stays_where_it_is() -> None:
     taken = replace(machine("13"), reachable={"443/tcp": "nginx"})
     (problem,) = web.problems(settings(**ON), taken)
     assert problem.startswith("mail_web: nginx has port 443 here already")
-    assert web.problems(settings(), taken) == []
+    assert why_not([web.WEB_SERVER], settings(), taken) == []
     ours = replace(taken, reachable={"443/tcp": "systemd"})
     assert web.problems(settings(**ON), ours) == []
 

@@ -17,12 +17,21 @@ from layout import KEPT
 from operations.activation import activation
 from operations.configuration import apply
 from operations.transaction import bundle
-from services.service import Configuration, File
+from services.configuration import Configuration, WantedFile, watched
+from services.dovecot import DOVECOT
+from services.opendkim import OPENDKIM
+from services.postfix import POSTFIX
+from services.service import RELOAD, File, Service
 from tests.fake import commands
 from wanted.rendering import render
 
-FILE = File("/etc/x/users", "alice\n", group="dovecot", mode="640")
+FILE = WantedFile("/etc/x/users", "alice\n", group="dovecot", mode="640")
 IN_PLACE = FileState(hashlib.sha256(b"alice\n").hexdigest(), "root", "dovecot", "640")
+SERVICE = Service(
+    "dovecot",
+    files=(File(FILE.path, RELOAD, lambda *_: "alice\n"),),
+    check="doveconf -n || fail no",
+)
 RUNS = ServiceState("dovecot.service", enabled=True, active=True, pid=7, action="")
 
 
@@ -43,8 +52,8 @@ def test_a_file_is_in_place_when_content_owner_and_mode_are(
 
 
 def test_an_unwanted_file_is_in_place_when_absent() -> None:
-    assert File("/x", None).is_in_place(None)
-    assert not File("/x", None).is_in_place(IN_PLACE)
+    assert WantedFile("/x", None).is_in_place(None)
+    assert not WantedFile("/x", None).is_in_place(IN_PLACE)
 
 
 def test_the_bundle_carries_owner_and_mode() -> None:
@@ -68,11 +77,11 @@ def test_rendering_refuses_a_missing_value() -> None:
 
 
 def test_activation_starts_in_order_and_enables() -> None:
-    services = {
+    states = {
         "opendkim": ServiceState("opendkim.service", True, True, 1, ""),
         "postfix": ServiceState("postfix@-.service", False, True, 2, "reload"),
     }
-    assert activation(services, ["opendkim", "dovecot", "postfix"]) == [
+    assert activation(states, watched([OPENDKIM, DOVECOT, POSTFIX])) == [
         ("enable", "dovecot", "dovecot.service"),
         ("start", "dovecot", "dovecot.service"),
         ("enable", "postfix", "postfix@-.service"),
@@ -84,9 +93,7 @@ def applied(state: dict[str, FileState], service: ServiceState) -> tuple[list[st
     return commands(
         apply,
         {ManagedFiles: state, Services: {"dovecot": service}},
-        configurations=[
-            Configuration("dovecot", [FILE], "doveconf -n || fail no", probes=[("pop3", "995")])
-        ],
+        configurations=[Configuration(SERVICE, True, (FILE,), (("pop3", "995"),))],
     )
 
 
@@ -108,8 +115,9 @@ def test_a_changed_file_is_checked_and_kept_before_it_is_moved() -> None:
 
 
 def test_only_the_checkers_of_what_changes_are_asked() -> None:
-    other = Configuration("opendkim", [File("/etc/x/keys", "k\n")], "opendkim -n")
-    same = Configuration("dovecot", [FILE], "doveconf -n")
+    keys = WantedFile("/etc/x/keys", "k\n")
+    other = Configuration(Service("opendkim", check="opendkim -n"), True, (keys,))
+    same = Configuration(SERVICE, True, (FILE,))
     (replace, _), _ = commands(
         apply,
         {ManagedFiles: {FILE.path: IN_PLACE}, Services: {"dovecot": RUNS}},

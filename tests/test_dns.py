@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from settings.models import Settings
 from tests.inventory import settings
-from wanted.dns import AT_THE_PROVIDER, TTL, Record, grouped, key_stays, records
+from wanted.dns import AT_THE_PROVIDER, TTL, Record, grouped, records
 from wanted.record_lists import notices, provider_text, table
 from wanted.zones import rdata, reverse_zones, zone_content, zone_files
 
@@ -38,9 +38,9 @@ def example(**changes: Any) -> Settings:
     return settings(**{**plain, **changes})
 
 
-def contents(mail: Settings, name: str, kind: str = "TXT") -> list[str]:
+def contents(host_settings: Settings, name: str, kind: str = "TXT") -> list[str]:
     """Return what a host's records say of a name."""
-    found = records(mail, KEYS)
+    found = records(host_settings, KEYS)
     return [record.content for record in found if (record.name, record.type) == (name, kind)]
 
 
@@ -85,18 +85,20 @@ def test_the_tutorials_records_corrected() -> None:
 
 
 def test_every_record_has_one_line_of_why() -> None:
-    mail = example(mail_null_domains=["uzoncloud.net"], mail_caa_issuers=["letsencrypt.org"])
-    for record in records(mail, KEYS):
+    host_settings = example(
+        mail_null_domains=["uzoncloud.net"], mail_caa_issuers=["letsencrypt.org"]
+    )
+    for record in records(host_settings, KEYS):
         assert 10 < len(record.why) <= 100
         assert "\n" not in record.why
 
 
 def test_ipv6_is_as_good_as_ipv4() -> None:
-    mail = example(mail_ipv6="2001:db8::25")
+    host_settings = example(mail_ipv6="2001:db8::25")
     for name in (HOST, f"mx.{DOMAIN}", f"imap.{DOMAIN}"):
-        assert contents(mail, name, "AAAA") == ["2001:db8::25"]
-    assert contents(mail, DOMAIN) == ["v=spf1 mx ip4:192.0.2.25 ip6:2001:db8::25 ~all"]
-    pointers = [record for record in records(mail, KEYS) if record.type == "PTR"]
+        assert contents(host_settings, name, "AAAA") == ["2001:db8::25"]
+    assert contents(host_settings, DOMAIN) == ["v=spf1 mx ip4:192.0.2.25 ip6:2001:db8::25 ~all"]
+    pointers = [record for record in records(host_settings, KEYS) if record.type == "PTR"]
     assert [(record.name, record.content) for record in pointers] == [
         ("25.2.0.192.in-addr.arpa", f"{HOST}."),
         ("5.2" + ".0" * 22 + ".8.b.d.0.1.0.0.2.ip6.arpa", f"{HOST}."),
@@ -106,9 +108,9 @@ def test_ipv6_is_as_good_as_ipv4() -> None:
 
 
 def test_issuers_of_every_name_of_the_host() -> None:
-    mail = example(mail_caa_issuers=["letsencrypt.org", "buypass.com"])
-    for name in mail.names:
-        assert contents(mail, name, "CAA") == [
+    host_settings = example(mail_caa_issuers=["letsencrypt.org", "buypass.com"])
+    for name in host_settings.names:
+        assert contents(host_settings, name, "CAA") == [
             '0 issue "letsencrypt.org"',
             '0 issue "buypass.com"',
             '0 issuewild ";"',
@@ -121,13 +123,15 @@ def test_tlsa_records_where_the_key_stays() -> None:
     found = [each for each in records(example(), KEYS, "ab" * 32) if each.type == "TLSA"]
     assert [each.name for each in found] == [f"_{port}._tcp.{HOST}" for port in ports]
     assert {(each.content, each.required) for each in found} == {("3 1 1 " + "ab" * 32, False)}
-    assert key_stays(example())
-    assert not key_stays(example(mail_tls={"mode": "files", "cert": "c", "key": "k"}))
+    assert example().mail_tls.key_stays
+    assert not example(mail_tls={"mode": "files", "cert": "c", "key": "k"}).mail_tls.key_stays
 
 
 def test_a_null_domain_says_so() -> None:
-    mail = example(mail_null_domains=["uzoncloud.net"])
-    found = [record for record in records(mail, KEYS) if record.name.endswith("uzoncloud.net")]
+    host_settings = example(mail_null_domains=["uzoncloud.net"])
+    found = [
+        record for record in records(host_settings, KEYS) if record.name.endswith("uzoncloud.net")
+    ]
     assert [(record.name, record.type, record.content) for record in found] == [
         ("uzoncloud.net", "MX", "0 ."),
         ("uzoncloud.net", "TXT", "v=spf1 -all"),
@@ -137,21 +141,23 @@ def test_a_null_domain_says_so() -> None:
 
 
 def test_each_domain_has_its_own_records() -> None:
-    mail = example(mail_domains=[DOMAIN, "second.org"], mail_dmarc_policy="reject")
-    assert contents(mail, "second.org", "MX") == [f"10 {HOST}."]
-    assert contents(mail, "_dmarc.second.org") == [
+    host_settings = example(mail_domains=[DOMAIN, "second.org"], mail_dmarc_policy="reject")
+    assert contents(host_settings, "second.org", "MX") == [f"10 {HOST}."]
+    assert contents(host_settings, "_dmarc.second.org") == [
         "v=DMARC1; p=reject; adkim=r; aspf=r; rua=mailto:postmaster@second.org"
     ]
-    assert contents(mail, "_imaps._tcp.second.org", "SRV") == [f"0 1 993 {HOST}."]
-    assert contents(mail, "default._domainkey.second.org") == []  # no key yet
+    assert contents(host_settings, "_imaps._tcp.second.org", "SRV") == [f"0 1 993 {HOST}."]
+    assert contents(host_settings, "default._domainkey.second.org") == []  # no key yet
 
 
 def test_no_name_has_two_spf_records() -> None:
-    mail = example(mail_domains=[DOMAIN, f"mx.{DOMAIN}"], mail_client_names=["mx", "mail1", "imap"])
-    found = records(mail, KEYS)
+    host_settings = example(
+        mail_domains=[DOMAIN, f"mx.{DOMAIN}"], mail_client_names=["mx", "mail1", "imap"]
+    )
+    found = records(host_settings, KEYS)
     assert len(found) == len({(record.name, record.type, record.content) for record in found})
-    assert contents(mail, f"mx.{DOMAIN}") == ["v=spf1 mx ip4:192.0.2.25 ~all"]
-    assert contents(mail, HOST) == ["v=spf1 a -all"]
+    assert contents(host_settings, f"mx.{DOMAIN}") == ["v=spf1 mx ip4:192.0.2.25 ~all"]
+    assert contents(host_settings, HOST) == ["v=spf1 a -all"]
 
 
 # ---- what DNS has room for -----------------------------------------------------------------------
@@ -163,7 +169,7 @@ def test_wire_limits(selector: str) -> None:
     domain = "d" * 48 + ".example"
     public = generate_private_key(65537, 4096).public_key()
     key = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    mail = example(
+    host_settings = example(
         mail_hostname=f"mail1.{domain}",
         mail_domains=[domain],
         mail_ipv6="2001:db8::25",
@@ -171,7 +177,7 @@ def test_wire_limits(selector: str) -> None:
         mail_caa_issuers=["letsencrypt.org"],
         mail_dkim_selector=selector,
     )
-    found = records(mail, {domain: b64encode(key).decode()})
+    found = records(host_settings, {domain: b64encode(key).decode()})
     assert any(len(record.content) > 700 for record in found)
     for record in found:
         name = dns.name.from_text(record.name)
@@ -217,11 +223,11 @@ def parsed(zones: dict[str, str]) -> set[tuple[str, str, str]]:
     }
 
 
-@pytest.mark.parametrize("mail", [example(), everything()], ids=["example", "everything"])
-def test_zones_equal_the_records(mail: Settings) -> None:
+@pytest.mark.parametrize("host_settings", [example(), everything()], ids=["example", "everything"])
+def test_zones_equal_the_records(host_settings: Settings) -> None:
     keys = {**KEYS, "second.org": KEY}
-    wanted = records(mail, keys)
-    assert parsed(zone_files(mail, wanted, 1)) == {
+    wanted = records(host_settings, keys)
+    assert parsed(zone_files(host_settings, wanted, 1)) == {
         (record.name, record.type, zone_content(record)) for record in wanted
     }
 
@@ -264,8 +270,8 @@ def test_the_tutorials_zone() -> None:
 
 
 def test_a_host_outside_of_its_domains_has_a_zone_of_its_own() -> None:
-    mail = example(mail_hostname="mail.example.net", mail_client_names=[])
-    zones = zone_files(mail, records(mail, KEYS), 1)
+    host_settings = example(mail_hostname="mail.example.net", mail_client_names=[])
+    zones = zone_files(host_settings, records(host_settings, KEYS), 1)
     assert list(zones) == [DOMAIN, "mail.example.net", "2.0.192.in-addr.arpa"]
     assert "\n@ IN A 192.0.2.25\n" in zones["mail.example.net"]
     assert "192.0.2.25\n" not in zones[DOMAIN]
@@ -303,9 +309,9 @@ def test_the_columns_are_aligned() -> None:
         assert len(ends) == 1
 
 
-def blocks(mail: Settings) -> list[dict[str, str]]:
+def blocks(host_settings: Settings) -> list[dict[str, str]]:
     """Return the fields of each block of the text for web forms."""
-    text = provider_text(mail, grouped(mail, KEYS))
+    text = provider_text(host_settings, grouped(host_settings, KEYS))
     return [
         {line[:11].rstrip(): line[12:] for line in part.splitlines()[1:]}
         for part in text.split("\n\n")
@@ -331,8 +337,10 @@ def test_the_text_for_web_forms_has_every_row() -> None:
 
 
 def test_web_forms_of_each_type() -> None:
-    mail = everything()
-    found = {(each.get("name"), each["zone"], each["type"]): each for each in blocks(mail)[:-2]}
+    host_settings = everything()
+    found = {
+        (each.get("name"), each["zone"], each["type"]): each for each in blocks(host_settings)[:-2]
+    }
     assert found["@", "uzoncloud.net", "MX"].items() >= {"priority": "0", "value": "."}.items()
     srv = found["_imaps._tcp", "second.org", "SRV"]
     assert (srv["priority"], srv["weight"], srv["port"]) == ("0", "1", "993")
@@ -347,20 +355,23 @@ def test_web_forms_of_each_type() -> None:
 
 
 def test_what_the_records_lack_is_said() -> None:
-    mail = example()
-    assert notices(mail, KEYS, records(mail, KEYS)) == []
-    mail = example(
+    host_settings = example()
+    assert notices(host_settings, KEYS, records(host_settings, KEYS)) == []
+    host_settings = example(
         mail_ipv4=None,
         mail_relayhost="smtp.example.net:587",
         mail_name_servers=[f"ns1.{DOMAIN}", "ns2.example.net"],
     )
-    assert notices(mail, {}, records(mail, {})) == [
+    assert notices(host_settings, {}, records(host_settings, {})) == [
         f"{DOMAIN}: no DKIM key on the host yet: run deploy.py, then this again",
         "mail_ipv4: is missing, and with it the host's A record; write it down",
         "mail_relayhost: mail leaves through smtp.example.net:587; add what its provider says "
         "(include:…) to the SPF records",
         f"mail_name_servers: add the address of ns1.{DOMAIN} to {DOMAIN}.zone, which it is in",
     ]
-    assert f"; Add the address of ns1.{DOMAIN}," in zone_files(mail, records(mail, {}), 1)[DOMAIN]
-    mail = example(mail_name_servers=[HOST])
-    assert notices(mail, KEYS, records(mail, KEYS)) == []
+    assert (
+        f"; Add the address of ns1.{DOMAIN},"
+        in zone_files(host_settings, records(host_settings, {}), 1)[DOMAIN]
+    )
+    host_settings = example(mail_name_servers=[HOST])
+    assert notices(host_settings, KEYS, records(host_settings, KEYS)) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from docs import memory
 from docs.generate import PAGE, page
 
 ROOT = PAGE.parent.parent
@@ -11,6 +12,10 @@ ROOT = PAGE.parent.parent
 
 def test_the_page_of_settings_is_current() -> None:
     assert PAGE.read_text() == page(), "run 'make docs'"
+
+
+def test_the_table_of_memory_is_current() -> None:
+    assert memory.PAGE.read_text() == memory.page(), "run 'make docs'"
 
 
 def test_the_tutorials_tests_exist() -> None:

@@ -13,23 +13,21 @@ from facts.configuration import FileState
 from facts.firewall import RULES, FirewallState
 from facts.live import Listener, LiveState, LooseFolder
 from facts.packages import PackageStates, parse_package_states
-from facts.services import SERVICES, ServiceState
-from facts.tls import TLS_PORTS, CertificateState
-from layout import PEM
-from services import packages
-from services.all import configurations
-from services.service import File
+from facts.services import ServiceState
+from facts.tls import CertificateState
+from layout import PEM, TLS_PORTS
+from services.configuration import WantedFile
 from tasks.drifts import files, judge
 from tasks.drifts.files import difference
 from tasks.drifts.judge import Seen
 from tasks.drifts.report import Report, as_json, as_table
 from tasks.drifts.row import Row
 from tests.inventory import HASH, settings
-from tests.plan import machine
+from tests.plan import machine, packages, wanted
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 MAIL = settings()
-SYSTEM = replace(
+MACHINE = replace(
     machine("13"),
     hostname="mail.example.org",
     hostname_file="mail.example.org",
@@ -39,7 +37,7 @@ SYSTEM = replace(
     vmail_folder="vmail:vmail:700",
     update_timers=True,
 )
-CONFIGURATIONS = configurations(MAIL, SYSTEM)
+CONFIGURATIONS = list(wanted(MAIL, MACHINE).values())
 RULES_FILE = {RULES: FileState("0", "root", "root", "644")}
 FIREWALL = FirewallState(table=True, loaded=True, enabled=True)
 CERTIFICATE = CertificateState(
@@ -74,18 +72,17 @@ def deployed() -> Seen:
                 continue
             digest = hashlib.sha256(file.content.encode()).hexdigest()
             states[file.path] = FileState(digest, file.owner, file.group, file.mode, AT, LATER)
-    for key in judge.dkim_keys(MAIL):
-        owner, _, group = key.owner.partition(":")
-        states[key.path] = FileState("k", owner, group, key.mode, AT, LATER)
-    states[PEM] = FileState("p", "root", "root", "600", AT, LATER)
-    runs = {each.service for each in CONFIGURATIONS if each.runs}
+    places = [place for each in CONFIGURATIONS for place in each.service.places(MAIL)]
+    for place in places:
+        owner, _, group = place.owner.partition(":")
+        states[place.path] = FileState("k", owner, group, place.mode, AT, LATER)
     return Seen(
-        system=SYSTEM,
-        packages=PackageStates(frozenset(packages.wanted(MAIL, SYSTEM)), False),
+        machine=MACHINE,
+        packages=PackageStates(frozenset(packages(MAIL, MACHINE)), False),
         units={
-            each.name: ServiceState(f"{each.name}.service", True, True, 7, "", "enabled, active")
-            for each in SERVICES
-            if each.name in runs
+            each.name: ServiceState(each.service.unit, True, True, 7, "", "enabled, active")
+            for each in CONFIGURATIONS
+            if each.enabled and each.service.is_watched
         },
         firewall=FIREWALL,
         states=states,
@@ -219,7 +216,7 @@ def test_differences(wanted: str, found: str, shown: tuple[str, str]) -> None:
 
 
 def test_what_the_host_learned_is_no_drift() -> None:
-    learned = File("/x", "a\n", learned=True)
+    learned = WantedFile("/x", "a\n", learned=True)
     state = {"/x": FileState("0", "root", "root", "666")}
     assert files.changed([learned], state) == []
     assert list(files.content([learned], state, {}, {})) == []
@@ -339,7 +336,7 @@ def test_certificates() -> None:
 
 def test_the_machine() -> None:
     seen = deployed()
-    system = replace(SYSTEM, hostname="vps", mailname="", vmail_folder="root:root:755")
+    system = replace(MACHINE, hostname="vps", mailname="", vmail_folder="root:root:755")
     system = replace(system, clock_untried=True, update_timers=False, swap=0, swap_room=2**40)
     live = replace(
         seen.live,
@@ -348,7 +345,7 @@ def test_the_machine() -> None:
     )
     installed = seen.packages.installed - {"opendkim"}
     states = PackageStates(installed, True, frozenset({"postfix"}))
-    seen = replace(seen, system=system, live=live, packages=states)
+    seen = replace(seen, machine=system, live=live, packages=states)
     assert {(row.what, row.found) for row in drift(seen)} == {
         ("host name", "vps"),
         ("/etc/mailname", "nothing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,8 @@ def test_signing_keys() -> None:
             "root root 644 - /etc/dkimkeys/second.org/default.private",
         ]
     )
+    assert opendkim.public_keys(keys, "s2026") == {"example.org": public}
+    assert opendkim.public_keys(keys, "default") == {}  # no private key is in that file
     key = keys["example.org"]["s2026"]
     assert (key["owner"], key["mode"], key["bits"], key["public_key"]) == (
         "opendkim",
@@ -149,7 +152,7 @@ def test_signing_keys() -> None:
         (opendkim.parse_signing_keys, ["nonsense"]),
         (configuration.parse_file_states, ["nonsense"]),
         (mailboxes.parse_mailbox_folders, ["nonsense"]),
-        (services.parse_services, ["nonsense"]),
+        (partial(services.parse_services, watched=[]), ["nonsense"]),
         (machine.parse_machine, ["nonsense"]),
     ],
 )

@@ -13,9 +13,8 @@ import pytest
 
 from facts.machine import CONTROL, CONTROL_ADDRESSES, MachineState, parse_machine
 from preflight import settings_and_problems
-from services import fail2ban, packages
-from services.postfix import configuration as postfix
 from tests.inventory import data, settings
+from tests.plan import packages, texts, wanted
 from wanted.rendering import render
 
 FIXTURES = Path(__file__).parent / "fixtures/fail2ban"
@@ -66,8 +65,8 @@ def test_the_filter_takes_ipv6(said: str) -> None:
 
 
 def text(path: str, **changes: object) -> str:
-    files = fail2ban.configuration(settings(**changes), MACHINE).files
-    return next(file.content or "" for file in files if file.path.endswith(path))
+    found = texts(settings(**changes), MACHINE).items()
+    return next(content or "" for name, content in found if name.endswith(path))
 
 
 def test_the_jails_say_what_the_settings_say() -> None:
@@ -88,14 +87,14 @@ def test_the_jails_say_what_the_settings_say() -> None:
 
 def test_without_bans_nothing_is_installed_and_nothing_runs() -> None:
     mail = settings().model_copy(update={"mail_ban": None})
-    assert not fail2ban.configuration(mail, MACHINE).runs
-    assert "fail2ban" not in packages.wanted(mail, MACHINE)
-    assert "fail2ban" in packages.wanted(settings(), MACHINE)
+    assert not wanted(mail, MACHINE)["fail2ban"].enabled
+    assert "fail2ban" not in packages(mail, MACHINE)
+    assert "fail2ban" in packages(settings(), MACHINE)
 
 
 def test_trusted_networks_are_no_relay_clients() -> None:
     mail = settings(mail_trusted_networks=["192.0.2.0/24", "2001:db8::/48"])
-    main = postfix("13", mail, (5000, 5000)).files[0].content or ""
+    main = texts(mail)["/etc/postfix/main.cf"] or ""
     limits = "smtpd_client_event_limit_exceptions = $mynetworks, 192.0.2.0/24, [2001:db8::]/48\n"
     assert limits in main
     assert main.count("192.0.2.0/24") == 1
@@ -174,8 +173,7 @@ def test_control_machines_are_kept_and_do_not_change_places() -> None:
 
 def test_their_file_is_read_back_and_the_address_of_this_run(tmp_path: Path) -> None:
     machine = replace(MACHINE, control_addresses=("192.0.2.9", "2001:db8::9"))
-    files = fail2ban.configuration(settings(), machine).files
-    content = next(file.content for file in files if file.path == CONTROL_ADDRESSES)
+    content = texts(settings(), machine)[CONTROL_ADDRESSES]
     path = tmp_path / "control"
     path.write_text(content or "")
     read = CONTROL.replace(CONTROL_ADDRESSES, str(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyinfra.api.exceptions import ConnectError
@@ -14,11 +15,12 @@ from facts.configuration import FileState
 from facts.firewall import DROP_IN, RULES, UNIT, Firewall, FirewallState, parse_firewall
 from facts.machine import MachineState, parse_machine
 from operations import firewall
-from services import firewall as rules
-from services import packages
-from services.service import File
+from services.all import ALL
+from services.configuration import WantedFile, why_not
+from settings.models import Settings
 from tests.fake import commands
 from tests.inventory import settings
+from tests.plan import machine, packages, texts
 
 SOCKETS = """\
 socket=udp   UNCONN 0      0           0.0.0.0:68       0.0.0.0:*    users:(("dhclient",pid=1,fd=7))
@@ -48,11 +50,12 @@ def test_ssh_ports_and_what_others_can_reach() -> None:
     }
 
 
+FIREWALL = ALL[-1]
 BUSY = MachineState(ssh_ports=(22,), reachable={"22/tcp": "sshd", "25/tcp": "", "443/tcp": "nginx"})
 
 
 def test_a_port_in_use_is_not_closed_unasked() -> None:
-    assert rules.problems(settings(), BUSY) == [
+    assert why_not([FIREWALL], settings(), BUSY) == [
         "mail_firewall would close what others can reach here now: 443/tcp (nginx); write "
         "mail_open_ports = ['443/tcp'], or of these what is to stay open, or [] for nothing"
     ]
@@ -62,19 +65,23 @@ def test_a_port_in_use_is_not_closed_unasked() -> None:
     "changes", [{"mail_open_ports": []}, {"mail_open_ports": [443]}, {"mail_firewall": False}]
 )
 def test_a_port_in_use_that_was_decided_on(changes: dict[str, object]) -> None:
-    assert rules.problems(settings(**changes), BUSY) == []
+    assert why_not([FIREWALL], settings(**changes), BUSY) == []
 
 
 def test_a_kernel_without_nf_tables() -> None:
-    machine = replace(BUSY, nf_tables="Operation not permitted")
-    (problem,) = rules.problems(settings(), machine)
+    strict = replace(BUSY, nf_tables="Operation not permitted")
+    (problem,) = why_not([FIREWALL], settings(), strict)
     assert "Operation not permitted" in problem
     assert "mail_firewall = False" in problem
-    assert rules.problems(settings(mail_firewall=False), machine) == []
+    assert why_not([FIREWALL], settings(mail_firewall=False), strict) == []
+
+
+def rules(settings: Settings, **changes: Any) -> str | None:
+    return texts(settings, replace(machine(), **changes))[RULES]
 
 
 def test_rules() -> None:
-    text = rules.rules(settings(mail_open_ports=[8080, "80/tcp", "51820/udp"]), (22, 2222))
+    text = rules(settings(mail_open_ports=[8080, "80/tcp", "51820/udp"]), ssh_ports=(22, 2222))
     assert text is not None
     assert 'tcp dport { 22, 2222 } accept comment "SSH"' in text
     assert "tcp dport { 25, 110, 143, 465, 587, 993, 995 } jump mail" in text
@@ -84,7 +91,7 @@ def test_rules() -> None:
 
 
 def test_rules_of_a_machine_without_ssh_and_other_ports() -> None:
-    text = rules.rules(settings(), ())
+    text = rules(settings(), ssh_ports=())
     assert text is not None
     assert "SSH" not in text
     assert "mail_open_ports" not in text
@@ -92,13 +99,16 @@ def test_rules_of_a_machine_without_ssh_and_other_ports() -> None:
 
 def test_switched_off() -> None:
     mail = settings(mail_firewall=False).model_copy(update={"mail_ban": None})
-    assert rules.rules(mail, (22,)) is None
-    machine = MachineState(release="13")
-    assert "nftables" not in packages.wanted(mail, machine)
-    assert "nftables" in packages.wanted(settings(), machine)
+    assert rules(mail) is None
+    assert "nftables" not in packages(mail)
+    assert "nftables" in packages(settings())
 
 
-FILES = [File(RULES, "rules"), File(UNIT, "unit"), File(DROP_IN, "drop-in")]
+FILES = [
+    WantedFile(path, text)
+    for path, text in {RULES: "rules", UNIT: "unit", DROP_IN: "drop-in"}.items()
+]
+NO_FILES = [WantedFile(path, None) for path in (RULES, UNIT, DROP_IN)]
 
 
 def written(text: str) -> FileState:
@@ -135,10 +145,10 @@ def test_captured_output() -> None:
 
 
 def test_the_table_goes_only_where_there_is_one() -> None:
-    (removal,), _ = commands(firewall.apply, {Firewall: FirewallState(table=True)}, rules=None)
+    (removal,), _ = commands(firewall.apply, {Firewall: FirewallState(table=True)}, files=NO_FILES)
     assert "nft delete table inet mailhost" in removal
     assert "flush" not in removal
-    assert commands(firewall.apply, {Firewall: FirewallState()}, rules=None) == (
+    assert commands(firewall.apply, {Firewall: FirewallState()}, files=NO_FILES) == (
         [],
         ["there is no firewall of ours"],
     )

@@ -154,13 +154,13 @@ def inventories(draw: st.DrawFn) -> dict[str, Any]:
 
 def judged(inventory: Mapping[str, Any]) -> Settings | None:
     """Return the settings of an inventory that is taken; check how any other is refused."""
-    mail, problems = settings_and_problems(inventory)
+    host_settings, problems = settings_and_problems(inventory)
     for problem in problems:
         assert re.match(r"mail_[^:]*", problem)
         assert problem.isprintable()
         assert len(problem) < 600
         assert "x" * 86 not in problem  # HASH
-    return None if problems else mail
+    return None if problems else host_settings
 
 
 def check_texts(texts: Mapping[str, str]) -> None:
@@ -187,6 +187,7 @@ CIRCLE.append(CIRCLE)
 @example({**WHOLE, "mail_ipv4": True})
 @example({**WHOLE, "mail_hostname": "unknown.invalid"})
 @example({**WHOLE, "mail_domains": CIRCLE})
+@example({**WHOLE, "mail_name_servers": ["", ""]})
 @example({**WHOLE, "mail_aliases": {"team": ["a\1b@remote.test"]}})
 @example({**WHOLE, "mail_aliases": {"team": ["alice+\x7f"]}})
 @example({**WHOLE, "mail_\ud800": []})
@@ -197,9 +198,9 @@ CIRCLE.append(CIRCLE)
 @example({**WHOLE, "mail_relayhost_credentials": "/dev/stdin\0"})
 @given(inventories())
 def test_an_inventory_is_refused_in_words_or_deployable(inventory: dict[str, Any]) -> None:
-    mail = judged(inventory)
-    if mail is not None:
-        check_texts(plan(mail))
+    host_settings = judged(inventory)
+    if host_settings is not None:
+        check_texts(plan(host_settings))
 
 
 #: Where a value is text of its own choosing, and more of it is no more lines in any file.
@@ -259,10 +260,10 @@ EXPECTED = {place: lines(plan(Settings(**with_value(place, RIGHT[place])))) for 
 @given(values())
 def test_no_value_adds_a_line_to_a_file(changed: tuple[str, str]) -> None:
     place, value = changed
-    mail = judged(with_value(place, value))
-    if mail is None:
+    host_settings = judged(with_value(place, value))
+    if host_settings is None:
         return
-    texts = plan(mail)
+    texts = plan(host_settings)
     check_texts(texts)
     for name, count in lines(texts).items():
         assert count <= EXPECTED[place][name], name

@@ -6,22 +6,22 @@ import re
 
 import pytest
 
-from facts.machine import MachineState
 from facts.services import ServiceState
 from operations.activation import activation
-from services import opendmarc, packages, postfix, postsrsd
+from services import postfix, postsrsd
+from services.configuration import watched
+from services.opendmarc import OPENDMARC
+from services.postsrsd import POSTSRSD
 from settings.models import Settings
 from tests.inventory import settings
+from tests.plan import packages, texts, wanted
 
+UNWANTED = watched([OPENDMARC, POSTSRSD])
 REMOTE = {"sales": ["alice", "friend@elsewhere.net"], "x": ["a=b+c@elsewhere.net"]}
 
 
-def postfix_file(mail: Settings, name: str) -> str | None:
-    files = [
-        *postfix.configuration("13", mail, (5000, 5000)).files,
-        *postfix.tables("13", mail).files,
-    ]
-    return next(file.content for file in files if file.path.endswith(name))
+def postfix_file(settings: Settings, name: str) -> str | None:
+    return next(text for path, text in texts(settings).items() if path.endswith(f"/{name}"))
 
 
 @pytest.mark.parametrize(
@@ -42,15 +42,16 @@ def test_the_milters_of_port_25(mode: str, milters: str) -> None:
 
 @pytest.mark.parametrize(("mode", "refuses"), [("mark", "false"), ("enforce", "true")])
 def test_mail_is_refused_where_that_is_enforced(mode: str, refuses: str) -> None:
-    main = opendmarc.configuration(settings(mail_dmarc_inbound=mode)).files[0].content or ""
+    main = texts(settings(mail_dmarc_inbound=mode))["/etc/opendmarc.conf"] or ""
     assert re.findall(r"^RejectFailures +(\w+)$", main, re.MULTILINE) == [refuses]
 
 
 def test_nothing_is_installed_or_run_for_what_is_not_wanted() -> None:
     mail = settings(mail_dmarc_inbound="off")
-    assert not {"opendmarc", "postsrsd"} & set(packages.wanted(mail, MachineState()))
-    assert not opendmarc.configuration(mail).runs
-    assert not postsrsd.configuration(mail).runs
+    assert not {"opendmarc", "postsrsd"} & set(packages(mail))
+    services = wanted(mail)
+    assert not services["opendmarc"].enabled
+    assert not services["postsrsd"].enabled
     assert postfix_file(mail, "forwards") is None
     for name in ("main.cf", "master.cf"):
         assert "forward.invalid" not in (postfix_file(mail, name) or "")
@@ -61,7 +62,7 @@ def test_only_what_leads_to_other_hosts_takes_the_second_pass() -> None:
     rows = dict(postfix.virtual_aliases(mail))
     assert rows["sales@example.org"] == "alice@example.org, friend=elsewhere.net@forward.invalid"
     assert rows["abuse@example.org"] == "postmaster@example.org"
-    assert "postsrsd" in packages.wanted(mail, MachineState())
+    assert "postsrsd" in packages(mail)
     assert "127.0.0.1:10026" in (postfix_file(mail, "master.cf") or "")
 
 
@@ -71,7 +72,7 @@ def test_the_machines_own_names_are_no_other_host() -> None:
     rows = dict(postfix.virtual_aliases(mail))
     assert rows["cron@example.org"] == ", ".join(f"root@{site}" for site in sites)
     assert {rows[f"root@{site}"] for site in sites} == {"root@example.org"}
-    assert not postsrsd.runs(mail)
+    assert not postsrsd.enabled(mail)
 
 
 def test_the_second_pass_finds_each_recipient_again() -> None:
@@ -83,8 +84,7 @@ def test_the_second_pass_finds_each_recipient_again() -> None:
 
 
 def test_our_own_senders_stay_as_they_are() -> None:
-    file, _ = postsrsd.configuration(settings(mail_aliases=REMOTE)).files
-    lines = (file.content or "").splitlines()
+    lines = (texts(settings(mail_aliases=REMOTE))["/etc/default/postsrsd"] or "").splitlines()
     assert "SRS_DOMAIN=example.org" in lines
     assert "SRS_EXCLUDE_DOMAINS=second.org" in lines
 
@@ -92,11 +92,9 @@ def test_our_own_senders_stay_as_they_are() -> None:
 @pytest.mark.parametrize(("enabled", "active"), [(True, True), (False, True), (True, False)])
 def test_a_service_that_is_unwanted_is_stopped_for_good(enabled: bool, active: bool) -> None:
     left = {"opendmarc": ServiceState("opendmarc.service", enabled, active, 1, "")}
-    assert activation(left, [], ["opendmarc", "postsrsd"]) == [
-        ("disable", "opendmarc", "opendmarc.service")
-    ]
+    assert activation(left, [], UNWANTED) == [("disable", "opendmarc", "opendmarc.service")]
 
 
 def test_a_service_that_is_stopped_already_is_left_alone() -> None:
     left = {"opendmarc": ServiceState("opendmarc.service", False, False, 0, "start")}
-    assert activation(left, [], ["opendmarc", "postsrsd"]) == []
+    assert activation(left, [], UNWANTED) == []

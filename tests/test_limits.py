@@ -21,10 +21,11 @@ from limits.plan import DAY, HOUR, LIMITS, Plan, daily_cap, is_remote
 from limits.policy import TRY_AGAIN, attributes
 from limits.storage import REMEMBERED
 
+from facts.machine import MachineState
 from layout import LIBRARY
 from services import limits as operation
-from services.service import File
-from settings.inventory import parse
+from services.configuration import WantedFile, configurations
+from settings.parsing import parse
 from tests.inventory import data, settings
 
 NOW = 1_800_000_000 - 1_800_000_000 % 60
@@ -242,10 +243,15 @@ def test_what_is_remote(address: str, remote: bool) -> None:
 # ---- the program -------------------------------------------------------------------------------
 
 
+def files() -> tuple[WantedFile, ...]:
+    wanted = settings(mail_limits={"messages_hour": 1})
+    return configurations([operation.LIMITS], wanted, MachineState())[operation.NAME].files
+
+
 @pytest.fixture
 def deployed(tmp_path: Path) -> Path:
     """The files of the service below a folder, as they would be on a host."""
-    for file in operation.configuration(settings(mail_limits={"messages_hour": 1})).files:
+    for file in files():
         if file.content is not None:
             path = tmp_path / file.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -277,8 +283,7 @@ def test_the_unit_runs_what_is_deployed(deployed: Path) -> None:
 
 
 def test_the_single_file_of_earlier_versions_is_removed() -> None:
-    files = operation.configuration(settings(mail_limits={"messages_hour": 1})).files
-    assert File("/usr/local/lib/mailhost/limits.py", None) in files
+    assert WantedFile("/usr/local/lib/mailhost/limits.py", None) in files()
 
 
 def test_the_deployed_program_answers_postfix_and_ends_by_sigterm(deployed: Path) -> None:
@@ -340,9 +345,9 @@ def test_without_limits_nothing_runs_but_for_a_warmup() -> None:
         mail = settings(**none)
         if not none:
             mail = mail.model_copy(update={"mail_limits": None})
-        assert not operation.configuration(mail).runs
+        assert not operation.enabled(mail)
     mail = settings(mail_limits=dict.fromkeys(LIMITS, 0), mail_warmup={"start": "2026-12-01"})
-    assert operation.configuration(mail).runs
+    assert operation.enabled(mail)
 
 
 @pytest.mark.parametrize(

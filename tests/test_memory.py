@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from acceptance.memory import unprovoked
-from layout import VMAIL_IDS
-from services import dovecot, postfix
-from services.service import Configuration
+from services.dovecot import DOVECOT
+from services.postfix import POSTFIX
+from services.service import Service
 from tests.inventory import settings
+from tests.plan import machine, texts
 
 DOCS = Path(__file__).resolve().parent.parent / "docs/memory.md"
 ROW = re.compile(r"^\| (\S*) ?\| ([^|]*)\| (\d+) \| ([\d.]+) \| (\d+) \|$", re.MULTILINE)
@@ -20,13 +21,6 @@ ROWS = [
     for unit, daemon, count, each, total in ROW.findall(DOCS.read_text())
 ]
 FORWARD = {"mail_aliases": {"outside": ["friend@elsewhere.org"]}}
-
-
-def content(configuration: Configuration, path: str) -> str:
-    """Return the text of one of a service's files."""
-    (found,) = (file.content for file in configuration.files if file.path == path)
-    assert found is not None
-    return found
 
 
 def processes(daemon: str) -> int:
@@ -44,16 +38,11 @@ def test_the_sum_is_right_and_leaves_room() -> None:
 
 @pytest.mark.parametrize("release", ["12", "13"])
 def test_postfixs_processes(release: str) -> None:
-    configuration = postfix.configuration(release, settings(**FORWARD), VMAIL_IDS)
-    default = int(
-        re.findall(
-            r"^default_process_limit = (\d+)",
-            content(configuration, "/etc/postfix/main.cf"),
-            re.MULTILINE,
-        )[0]
-    )
+    found = texts(settings(**FORWARD), machine(release))
+    main, master = found["/etc/postfix/main.cf"] or "", found["/etc/postfix/master.cf"] or ""
+    default = int(re.findall(r"^default_process_limit = (\d+)", main, re.MULTILINE)[0])
     allowed: dict[str, int] = {}
-    for line in content(configuration, "/etc/postfix/master.cf").splitlines():
+    for line in master.splitlines():
         fields = line.split()
         unused = fields[:1] == ["relay"]  # for relay_domains, of which there are none
         if len(fields) >= 8 and not line.startswith(("#", " ")) and not unused:
@@ -67,26 +56,19 @@ def test_postfixs_processes(release: str) -> None:
 
 @pytest.mark.parametrize("release", ["12", "13"])
 def test_dovecots_processes(release: str) -> None:
-    text = content(
-        dovecot.configuration(release, settings(), VMAIL_IDS), "/etc/dovecot/dovecot.conf"
-    )
+    text = texts(settings(), machine(release))["/etc/dovecot/dovecot.conf"] or ""
     limits = dict(re.findall(r"^service (\S+) \{[^}]*?process_limit = (\d+)", text, re.MULTILINE))
     assert int(limits["imap"]) == processes("imap")
     assert int(limits["pop3"]) == processes("pop3")
     assert int(limits["imap-login"]) + int(limits["pop3-login"]) == processes("imap-login")
 
 
-@pytest.mark.parametrize("unit", ["postfix", "dovecot"])
-def test_a_units_bound_is_above_its_part(unit: str) -> None:
-    configuration = (
-        postfix.configuration("13", settings(), VMAIL_IDS)
-        if unit == "postfix"
-        else dovecot.configuration("13", settings(), VMAIL_IDS)
-    )
-    text = content(configuration, f"/etc/systemd/system/{unit}.service.d/mailhost.conf")
-    bound = int(re.findall(r"^MemoryMax=(\d+)M$", text, re.MULTILINE)[0])
-    part = sum(total for name, *_, total in ROWS if name == unit)
-    assert part < bound < part * 1.15
+@pytest.mark.parametrize("service", [POSTFIX, DOVECOT])
+def test_a_units_bound_is_above_its_part(service: Service) -> None:
+    path = f"/etc/systemd/system/{service.name}.service.d/mailhost.conf"
+    assert f"\nMemoryMax={service.memory_max}M\n" in (texts(settings())[path] or "")
+    part = sum(total for name, *_, total in ROWS if name == service.name)
+    assert part < service.memory_max < part * 1.15
 
 
 def test_alarms_are_what_no_test_provoked() -> None:

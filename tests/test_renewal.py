@@ -22,18 +22,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from renewal import account, responder
 
+from facts.firewall import RULES
 from facts.live import LiveState
 from facts.machine import MachineState
 from facts.tls import CertificateDue, CertificateState
 from operations.certificate import renew
 from preflight import settings_and_problems
-from services import firewall, renewal
+from services import renewal
 from settings.models import Settings
 from tasks.checks import tls as checks
 from tasks.checks.finding import Status
 from tasks.drifts import network
 from tests.fake import commands
 from tests.inventory import data, settings
+from tests.plan import packages, texts
 
 URL = "https://acme.example.net/directory"
 NAMES = ("mail.example.org", "imap.example.org")
@@ -43,7 +45,7 @@ TSIG = 'key "acme" {\n\talgorithm hmac-sha256;\n\tsecret "c2VjcmV0";\n};\n'
 NOW = datetime.now(UTC)
 
 
-def mail(**tls: Any) -> Settings:
+def with_tls(**tls: Any) -> Settings:
     return settings(mail_tls=tls, mail_client_names=["imap"])
 
 
@@ -120,22 +122,24 @@ def test_caa_may_not_forbid_the_default_authority() -> None:
 
 def test_a_web_server_on_port_80_is_named() -> None:
     machine = MachineState(reachable={"80/tcp": "nginx"})
-    (line,) = renewal.obstacles(mail(**ACME), machine)
+    (line,) = renewal.obstacles(with_tls(**ACME), machine)
     assert line == (
         "mail_tls: an authority asks on port 80, which nginx listens on; stop that, or set "
         "dns_server, or a hook that answers by it"
     )
-    assert renewal.obstacles(mail(**ACME, hook="/x"), machine) == []
-    assert renewal.obstacles(mail(), machine) == []
+    assert renewal.obstacles(with_tls(**ACME, hook="/x"), machine) == []
+    assert renewal.obstacles(with_tls(), machine) == []
 
 
 def test_only_what_answers_on_port_80_opens_it(tmp_path: Path) -> None:
     opened = "tcp dport @challenge accept"
-    assert opened in (firewall.rules(mail(**ACME), (22,)) or "")
-    for tls in (FILES, {"mode": "self-signed"}, {**ACME, "hook": "/x"}):
-        assert opened not in (firewall.rules(mail(**tls), (22,)) or "")
-    assert renewal.packages(mail(**ACME)) == ["uacme"]
-    assert renewal.packages(mail(**FILES)) == []
+    assert opened in (texts(with_tls(**ACME))[RULES] or "")
+    hook = tmp_path / "hook"
+    hook.write_text("#!/bin/sh\n")
+    for tls in (FILES, {"mode": "self-signed"}, {**ACME, "hook": str(hook)}):
+        assert opened not in (texts(with_tls(**tls))[RULES] or "")
+    assert "uacme" in packages(with_tls(**ACME))
+    assert "uacme" not in packages(with_tls(**FILES))
 
 
 def test_what_is_due_is_renewed_by_the_unit_of_the_timer() -> None:
@@ -172,7 +176,7 @@ def test_drift_of_what_the_host_renews(
     tls: dict[str, Any], changes: dict[str, Any], found: list[str]
 ) -> None:
     live = LiveState(certificate=replace(ISSUED, **changes))
-    assert [row.found for row in network.certificates(mail(**tls), live, (), AT)] == found
+    assert [row.found for row in network.certificates(with_tls(**tls), live, (), AT)] == found
 
 
 @pytest.mark.parametrize(
@@ -182,7 +186,7 @@ def test_drift_of_what_the_host_renews(
 def test_a_check_warns_when_the_renewal_is_late(life: float, left: float, late: bool) -> None:
     shown = x509.load_pem_x509_certificate(certificate(life=life, left=left))
     served = dict.fromkeys(checks.PORTS, checks.Served(certificate=shown, version="TLSv1.3"))
-    finding = checks.certificate(mail(**ACME), served, NOW)
+    finding = checks.certificate(with_tls(**ACME), served, NOW)
     assert finding.status == (Status.FAILED if late else Status.OK)
     assert ("mailhost-certificate" in finding.remedy) == late
 
@@ -241,7 +245,7 @@ class Host:
         self.text = text.replace("/var/lib/mailhost-certificate", f"{root}/state")
         if tls["mode"] == "host-files":
             tls |= {"cert": str(self.cert), "key": str(self.key)}
-        (root / "etc/mailhost/certificate.conf").write_text(renewal.conf(mail(**tls)))
+        (root / "etc/mailhost/certificate.conf").write_text(renewal.conf(with_tls(**tls)))
 
     def has(self, pem: bytes, private: bytes, mark: str = f"# Issued by {URL}") -> None:
         self.pem.write_bytes(private + pem + mark.encode() + b"\n")

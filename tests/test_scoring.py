@@ -8,10 +8,10 @@ from ipaddress import ip_address
 import pytest
 
 from tasks.checks.finding import Status
-from tasks.scoring import message, names, sender_policy, spamassassin, submission
+from tasks.reach import places, published_ports
+from tasks.scoring import message, names, spamassassin, spf
 from tasks.scoring.message import Received
 from tasks.scoring.part import points, report
-from tests.inventory import settings
 from tests.scoring import ADDRESS, DOMAIN, FIXTURES, HOST, SENDING, captured, replaced, sent, zone
 
 # ---- the message ---------------------------------------------------------------------------------
@@ -119,17 +119,19 @@ def test_no_report_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_the_host_is_reached() -> None:
-    mail = settings(mail_ipv4="192.0.2.25")
-    assert submission.places(mail, {}, 465) == [("192.0.2.25", 465), ("mail.example.org", 465)]
-    assert submission.places(mail, {465: 13465}, 465) == [("127.0.0.1", 13465)]
-    assert submission.places(mail, {465: 13465}, 587) == []
+    hosts = (None, ip_address("192.0.2.25"), "mail.example.org")
+    assert places(465, {}, hosts) == [("192.0.2.25", 465), ("mail.example.org", 465)]
+    published = published_ports({"465": 13465})
+    assert places(465, published, hosts) == [("127.0.0.1", 13465)]
+    assert places(587, published, hosts) == []
+    assert published_ports(None) == {}
 
 
 def test_the_report_says_where_the_points_went() -> None:
     parts = [
         names.pointer(captured(), SENDING, zone(ptr=[])),
         names.greeting(captured(), SENDING, zone()),
-        sender_policy.part(captured(), {ADDRESS: "pass"}),
+        spf.part(captured(), {ADDRESS: "pass"}),
     ]
     assert points(parts) == 8.5
     lines = report(HOST, parts).splitlines()
@@ -140,7 +142,7 @@ def test_the_report_says_where_the_points_went() -> None:
 
 
 def test_what_was_not_looked_at_is_said_beside_the_points() -> None:
-    parts = [sender_policy.part(captured(), {}), names.greeting(captured(), SENDING, zone())]
+    parts = [spf.part(captured(), {}), names.greeting(captured(), SENDING, zone())]
     assert report(HOST, parts).startswith(f"{HOST}: at most 10/10 (not looked at: SPF)\n")
 
 

@@ -6,20 +6,22 @@ from ipaddress import ip_address
 
 import pytest
 
+from tasks.answers import Address
 from tasks.checks.finding import Status
-from tasks.scoring import alignment, judge, names, sender_policy, signature
-from tasks.scoring.lookup import Lookup
-from tasks.scoring.message import Address, Received
+from tasks.lookups import Lookups
+from tasks.scoring import alignment, judge, names, signature, spf
+from tasks.scoring.message import Received
 from tasks.scoring.part import Part
+from tasks.scoring.questions import LookupFailed, records
 from tests.inventory import settings
 from tests.scoring import ADDRESS, DOMAIN, FIXTURES, HOST, KEY, SENDING, captured, replaced, zone
 
 # ---- SPF, DKIM, DMARC ----------------------------------------------------------------------------
 
 
-def spf(lookup: Lookup, sending: list[Address] = SENDING) -> Part:
+def judged_spf(lookups: Lookups, sending: list[Address] = SENDING) -> Part:
     received = captured()
-    return sender_policy.part(received, sender_policy.results(received, sending, lookup))
+    return spf.part(received, spf.results(received, sending, lookups))
 
 
 @pytest.mark.parametrize(
@@ -39,31 +41,36 @@ def spf(lookup: Lookup, sending: list[Address] = SENDING) -> Part:
     ],
 )
 def test_spf(record: list[str], result: str) -> None:
-    part = spf(zone(spf=record))
+    part = judged_spf(zone(spf=record))
     assert part.finding.seen.startswith(f"{result} for {ADDRESS}")
     assert part.lost == (0 if result == "pass" else 2)
 
 
 def test_each_sending_address_has_to_pass() -> None:
-    part = spf(zone(), [ADDRESS, ip_address("2001:db8::25")])
+    part = judged_spf(zone(), [ADDRESS, ip_address("2001:db8::25")])
     assert part.lost == 2
     assert f"pass for {ADDRESS}; softfail for 2001:db8::25" in part.finding.seen
 
 
 def test_spf_without_an_answer_or_an_address_is_unknown() -> None:
-    for part in (spf(zone(DOMAIN)), spf(zone(), [])):
+    for part in (judged_spf(zone(DOMAIN)), judged_spf(zone(), [])):
         assert (part.finding.status, part.lost) == (Status.UNKNOWN, 0)
 
 
-def dkim(received: Received, lookup: Lookup) -> Part:
-    return signature.part(received, signature.signatures(received, lookup))
+def test_what_nobody_answers_is_named() -> None:
+    with pytest.raises(LookupFailed, match=f"^no answer from 192.0.2.53 to TXT of {DOMAIN}$"):
+        records(zone(DOMAIN), DOMAIN, "TXT")
+
+
+def dkim(received: Received, lookups: Lookups) -> Part:
+    return signature.part(received, signature.signatures(received, lookups))
 
 
 @pytest.mark.parametrize("release", [12, 13])
 def test_the_captured_signature_verifies(release: int) -> None:
     key = (FIXTURES / f"key-{release}.txt").read_text().strip()
-    lookup = zone(key=[f'"{key[:250]}" "{key[250:]}"'])
-    part = dkim(captured(release), lookup)
+    lookups = zone(key=[f'"{key[:250]}" "{key[250:]}"'])
+    part = dkim(captured(release), lookups)
     assert (part.lost, part.finding.seen) == (0, f"the signature of {DOMAIN} verifies")
 
 
@@ -71,13 +78,13 @@ def test_a_signature_that_does_not_verify_is_named() -> None:
     other = (FIXTURES / "key-12.txt").read_text().strip()
     wrong_key = zone(key=[f'"{other[:250]}" "{other[250:]}"'])
     changed = replaced(b"Lunch on Thursday", b"Lunch on Friday")
-    for received, lookup in (
+    for received, lookups in (
         (captured(), wrong_key),
         (captured(), zone(key=['"v=DKIM1; p="'])),
         (captured(), zone(key=['"no key"'])),
         (changed, zone()),
     ):
-        part = dkim(received, lookup)
+        part = dkim(received, lookups)
         assert (part.lost, part.finding.seen) == (
             2,
             f"the signature does not verify by the key at {KEY}",
@@ -95,9 +102,11 @@ def test_a_broken_signature_field_is_no_valid_one() -> None:
     assert dkim(replaced(b"DKIM-Signature: v=1;", b"DKIM-Signature: v=1; v"), zone()).lost == 2
 
 
-def dmarc(lookup: Lookup, spf: list[str], dkim: list[str]) -> Part:
+def dmarc(lookups: Lookups, senders: list[str], signers: list[str]) -> Part:
     received = captured()
-    return alignment.part(received, alignment.policies(received.from_domain, lookup), spf, dkim)
+    return alignment.part(
+        received, alignment.policies(received.from_domain, lookups), senders, signers
+    )
 
 
 def test_dmarc_is_met_by_either() -> None:
@@ -177,8 +186,8 @@ def test_helo(a: list[str], lost: float, seen: str) -> None:
 
 
 def test_behind_a_smarthost_our_addresses_are_not_judged() -> None:
-    mail = settings(mail_ipv4="192.0.2.25", mail_ipv6="2001:db8::25")
-    assert list(map(str, judge.sending_addresses(mail))) == ["192.0.2.25", "2001:db8::25"]
+    host_settings = settings(mail_ipv4="192.0.2.25", mail_ipv6="2001:db8::25")
+    assert list(map(str, judge.sending_addresses(host_settings))) == ["192.0.2.25", "2001:db8::25"]
     behind = settings(mail_ipv4="192.0.2.25", mail_relayhost="smtp.example.net:587")
     assert judge.sending_addresses(behind) == []
     for part in (names.pointer(captured(), [], zone()), names.greeting(captured(), [], zone())):

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from facts.services import ServiceState, needed_action, parse_services
+from services.all import ALL
+from services.configuration import watched
 
+WATCHED = watched(ALL)
 FIXTURES = Path(__file__).parent / "fixtures/facts/services"
 
 
@@ -42,7 +45,9 @@ def test_needed_action_of_a_service_started_at_100(
 )
 def test_captured_output(release: str, postfix: ServiceState) -> None:
     """Of a host where opendkim.conf, dovecot.conf and main.cf were touched."""
-    states = parse_services((FIXTURES / f"services-{release}.txt").read_text().splitlines())
+    states = parse_services(
+        (FIXTURES / f"services-{release}.txt").read_text().splitlines(), WATCHED
+    )
     assert replace(states["postfix"], state="", since=0.0) == postfix
     assert states["postfix"].state == "enabled, active"
     assert states["postfix"].since > 1.7e9  # when its configuration changed
@@ -71,12 +76,12 @@ def shown(state: str, active: str, enabled: str) -> list[str]:
 
 
 def test_a_service_that_is_not_installed_is_left_out() -> None:
-    assert parse_services(shown("not-found", "inactive", "")) == {}
+    assert parse_services(shown("not-found", "inactive", ""), WATCHED) == {}
 
 
 def test_a_stopped_service_needs_a_start() -> None:
     changed = "file 1795520820.9 1795520820.9 /etc/dovecot/dovecot.conf"
-    assert parse_services([*shown("loaded", "failed", "disabled"), changed]) == {
+    assert parse_services([*shown("loaded", "failed", "disabled"), changed], WATCHED) == {
         "dovecot": ServiceState(
             "dovecot.service", False, False, 0, "start", "disabled, failed", 1795568400.5
         )
@@ -93,7 +98,7 @@ def test_what_lies_beside_a_unit_is_found_with_its_time() -> None:
         f"file 9 9.5 {folder}/dovecot.service.d/notes.txt",
         f"file 9 9.5 {folder}/opendkim.service.d/mailhost.conf",
     ]
-    state = parse_services(lines)["dovecot"]
+    state = parse_services(lines, WATCHED)["dovecot"]
     assert state.state == "masked, inactive"
     assert state.overrides == {
         f"{folder}/dovecot.service": 7.5,

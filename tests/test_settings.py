@@ -1,4 +1,4 @@
-"""settings.py and the checks between keys: every error is one line with key and remedy."""
+"""settings/ and the checks between keys: every error is one line with key and remedy."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def problems(**changes: Any) -> list[str]:
 
 def test_a_plain_host_has_no_problem_and_defaults() -> None:
     assert problems() == []
-    mail = settings()
-    assert mail.mail_message_size_limit == 52428800
-    assert mail.mail_tls.mode == "self-signed"
-    assert mail.names == ["mail.example.org"]
-    assert list(mail.users) == ["alice@example.org", "bob@example.org", "carol@second.org"]
+    host_settings = settings()
+    assert host_settings.mail_message_size_limit == 52428800
+    assert host_settings.mail_tls.mode == "self-signed"
+    assert host_settings.names == ["mail.example.org"]
+    assert list(host_settings.users) == ["alice@example.org", "bob@example.org", "carol@second.org"]
 
 
 def test_keys_without_our_prefix_are_not_ours() -> None:
@@ -278,6 +278,8 @@ def test_all_problems_are_said_at_once_and_none_that_is_not() -> None:
         {"mail_aliases": {None: ["alice"]}},
         {"mail_aliases": {"x": [1, None]}},
         {"mail_tls": 5},
+        {"mail_tls": {None: 1}},
+        {"mail_tls": {"mode": "files", 3: 1}},
         {"mail_tls": {"mode": ["files"], "cert": 4}},
         {"mail_domains": "example.org"},
         {"mail_domains": []},
@@ -290,6 +292,83 @@ def test_nonsense_is_an_error_in_words(changes: dict[str, Any]) -> None:
     found = problems(**changes)
     assert found
     assert all("; " in line and "\n" not in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("tls", "lines"),
+    [
+        (5, ["mail_tls: should be a valid dict; write it like {'mode': 'acme', 'email':"]),
+        (
+            {"mode": "acem", "email": "x"},
+            [
+                "mail_tls.mode: should be 'self-signed', 'files', 'host-files' or 'acme'; "
+                "write it like 'acme'"
+            ],
+        ),
+        (
+            {"mode": "files", "cert": 4, "email": "x", "kee": "x"},
+            [
+                "mail_tls.cert: should be a valid string; write it like '~/certs/",
+                "mail_tls.key: is missing; 'files' needs both cert and key",
+                "mail_tls.email: is for an authority; add 'mode': 'acme', or leave it out",
+                "mail_tls.kee: there is no such key; did you mean key?",
+            ],
+        ),
+        (
+            {"mode": "acme", "cert": "x", "key": "x", "dns_server": "-k", "dns_key": "/none"},
+            [
+                "mail_tls.dns_server: '-k' is no name server; write one like ns1.example.net",
+                "mail_tls: cert and key are for files; add 'mode': 'files'",
+                "mail_tls.dns_key: '/none' can't be read",
+            ],
+        ),
+        (
+            {"mode": "acme", "email": "x", "dns_server": "ns.test", "hook": "/none", "eab_key": ""},
+            [
+                "mail_tls.email: 'x' is no mail address; write one like admin@example.org",
+                "mail_tls.hook: dns_server answers the authority already; keep one of the two",
+                "mail_tls.dns_key: is missing; dns_server needs it",
+                "mail_tls.hook: '/none' can't be read",
+            ],
+        ),
+        ({"mode": "acme", "cert": None, "key": ""}, []),
+    ],
+)
+def test_all_of_a_certificate_is_said_at_once_and_nothing_that_is_not(
+    tls: Any, lines: list[str]
+) -> None:
+    found = problems(mail_tls=tls, mail_mta_sts="enforce")
+    assert len(found) == len(lines)
+    for problem, line in zip(found, lines, strict=True):
+        assert problem.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("tls", "true"),
+    [
+        ({}, {"starts_self_signed", "key_stays"}),
+        ({"mode": "files", "cert": "c", "key": "k"}, {"trusted_by_others"}),
+        (
+            {"mode": "host-files", "cert": "/c", "key": "/k"},
+            {"starts_self_signed", "trusted_by_others", "renewed_by_host", "follows_files"},
+        ),
+        (
+            {"mode": "acme", "reuse_key": True},
+            {"starts_self_signed", "trusted_by_others", "renewed_by_host", "key_stays"},
+        ),
+    ],
+)
+def test_what_each_certificate_says_of_itself(tls: dict[str, Any], true: set[str]) -> None:
+    found = settings(mail_tls=tls).mail_tls
+    asked = ("starts_self_signed", "trusted_by_others", "renewed_by_host", "follows_files")
+    assert {name for name in (*asked, "key_stays") if getattr(found, name)} == true
+
+
+def test_what_answers_an_authority() -> None:
+    by = {"http": {}, "hook": {"hook": "h"}, "dns": {"dns_server": "ns.test", "dns_key": "k"}}
+    for answer, keys in by.items():
+        assert settings(mail_tls={"mode": "acme", **keys}).mail_tls.answered_by == answer
+    assert settings().mail_tls.answered_by == ""
 
 
 def test_credentials_are_one_line(tmp_path: Path) -> None:
@@ -310,11 +389,11 @@ def test_a_slow_hash_is_a_warning() -> None:
 
 
 def test_a_removed_user_needs_no_hash() -> None:
-    mail = settings(
+    host_settings = settings(
         mail_users={"alice": SHA512, "bob": {"state": "absent", "mail": "purge"}}, mail_aliases={}
     )
-    assert mail.removed_users == {"bob@example.org": "purge"}
-    assert list(mail.users) == ["alice@example.org"]
+    assert host_settings.removed_users == {"bob@example.org": "purge"}
+    assert list(host_settings.users) == ["alice@example.org"]
 
 
 # Once taken, and then the host, a service or DNS had to refuse it, or took it for something else.

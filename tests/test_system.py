@@ -11,8 +11,9 @@ from facts.machine import MachineState, parse_machine
 from facts.packages import GUARD_MARK, Packages, PackageStates, parse_package_states
 from operations import packages
 from operations.machine import prepare_machine
-from services import journald
+from services.base import problems
 from tests.fake import commands
+from tests.inventory import settings
 
 FIXTURES = Path(__file__).parent / "fixtures/facts/system"
 GIB = 2**30
@@ -77,12 +78,12 @@ def test_mail_in_memory_is_seen() -> None:
 
 
 def test_problems_name_the_remedy() -> None:
-    assert journald.problems(READY) == []
+    assert problems(settings(), READY) == []
     bad = replace(
         READY, release="ubuntu 24.04", memory=256 * 2**20, vmail=None, uid_5000="radicale"
     )
     bad = replace(bad, volatile=("/var/vmail",))
-    assert journald.problems(bad) == [
+    assert problems(settings(), bad) == [
         "Debian 12 or 13 is supported, this is ubuntu 24.04; install one of them",
         "256 MB of memory, at least 512 MB are needed; take a larger machine",
         "/var/vmail is in memory (tmpfs), where mail is gone after a reboot; mount a disk there",

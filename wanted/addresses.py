@@ -19,12 +19,12 @@ RFC_2142_NAMES = (
 _TARGET = re.compile(r"[a-z0-9_#&'*=?^{}~$+][a-z0-9_#&'*=?^{}~$+./|`-]*", re.ASCII)
 
 #: The sender of `make score`: it has a login while that runs, and never a mailbox.
-PROBE = "mailhost-probe"
+SCORE_SENDER = "mailhost-probe"
 
 
-def probe(settings: Settings) -> str:
+def score_sender(settings: Settings) -> str:
     """Return the address that `make score` sends from."""
-    return f"{PROBE}@{settings.primary_domain}"
+    return f"{SCORE_SENDER}@{settings.primary_domain}"
 
 
 def aliases(settings: Settings) -> dict[str, list[str]]:
@@ -128,7 +128,7 @@ def _name_problems(settings: Settings, key: str, names: Iterable[str]) -> Iterat
             local_part(local)
         except ValueError as error:
             yield f"{key}.{name}: {error}"
-        if address == probe(settings):
+        if address == score_sender(settings):
             yield f"{key}.{name}: is the sender of 'make score'; choose another name"
         if domain not in settings.mail_domains:
             yield f"{key}.{name}: {domain} is not in mail_domains; add it there, or use one that is"

@@ -1,10 +1,10 @@
-"""A certificate that the inventory brings: does it belong to its key, its chain and its name?"""
+"""A certificate that the inventory brings: its fit with its key, its chain and the host's names."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -18,12 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
 
 from settings.local_files import read_file
 from settings.models import Settings
+from settings.tls import Files
 
 
 def combined_pem(settings: Settings) -> str | None:
-    """Return private key, certificate and chain in one text; None where the host makes its own."""
+    """Return private key, certificate and chain in one text; None unless the inventory has them."""
     tls = settings.mail_tls
-    if tls.mode != "files" or not tls.cert or not tls.key:
+    if not isinstance(tls, Files):
         return None
     # Normalised: openssl's tools write text around a PEM block, and keys in several forms.
     key = load_pem_private_key(read_file(tls.key).encode(), None)
@@ -32,28 +33,24 @@ def combined_pem(settings: Settings) -> str | None:
     return (pem + b"".join(one.public_bytes(Encoding.PEM) for one in chain)).decode()
 
 
-def problems(settings: Settings, now: datetime) -> list[str]:
-    """Return what is wrong with the certificate files of `mail_tls`, one line each."""
+def problems(settings: Settings, now: datetime | None = None) -> list[str]:
+    """
+    Return what is wrong with the certificate files of `mail_tls`, one line each.
+
+    + now: when they have to be valid; the present unless a test says otherwise
+    """
     tls = settings.mail_tls
-    if tls.mode not in ("files", "host-files"):
-        unused = tls.cert or tls.key
-        return ["mail_tls: cert and key are for files; add 'mode': 'files'"] if unused else []
-    missing = [name for name in ("cert", "key") if getattr(tls, name) is None]
-    if missing:
-        return [
-            f"mail_tls.{name}: is missing; '{tls.mode}' needs both cert and key" for name in missing
-        ]
-    if tls.mode == "host-files":
+    if not isinstance(tls, Files):
         return []
     found = []
     try:
-        chain = x509.load_pem_x509_certificates(read_file(tls.cert or "").encode())
-        found += _chain_problems(chain, settings.names, now)
+        chain = x509.load_pem_x509_certificates(read_file(tls.cert).encode())
+        found += _chain_problems(chain, settings.names, now or datetime.now(UTC))
     except ValueError as error:
         chain = []
         found.append(f"mail_tls.cert: {_reason(error, 'no PEM certificate')}")
     try:
-        key = load_pem_private_key(read_file(tls.key or "").encode(), None)
+        key = load_pem_private_key(read_file(tls.key).encode(), None)
     except (ValueError, TypeError) as error:
         return [*found, f"mail_tls.key: {_reason(error, 'no PEM private key without a password')}"]
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -96,7 +93,7 @@ def _chain_problems(
 
 
 def uncovered(covered: Collection[str], names: Sequence[str]) -> list[str]:
-    """Return those of the names that a certificate for the covered names does not hold for."""
+    """Return the names that a certificate for the covered names is not valid for."""
     return [
         name
         for name in names
@@ -113,12 +110,11 @@ def names_of(certificate: x509.Certificate) -> set[str]:
     return {name.lower() for name in names.get_values_for_type(x509.DNSName)}
 
 
-def warnings(settings: Settings, now: datetime) -> list[str]:
-    """Return a line where a certificate of `mail_tls` files ends in less than 14 days."""
-    if settings.mail_tls.mode != "files":
+def warnings(settings: Settings, now: datetime | None = None) -> list[str]:
+    """Return a line where the certificate of `mail_tls` ends in less than 14 days after `now`."""
+    tls = settings.mail_tls
+    if not isinstance(tls, Files):
         return []
-    (certificate, *_) = x509.load_pem_x509_certificates(
-        read_file(settings.mail_tls.cert or "").encode()
-    )
-    end = certificate.not_valid_after_utc
-    return [f"mail_tls.cert: ends on {end:%Y-%m-%d}"] if end - now < timedelta(days=14) else []
+    end = x509.load_pem_x509_certificates(read_file(tls.cert).encode())[0].not_valid_after_utc
+    soon = end - (now or datetime.now(UTC)) < timedelta(days=14)
+    return [f"mail_tls.cert: ends on {end:%Y-%m-%d}"] if soon else []

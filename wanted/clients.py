@@ -21,7 +21,7 @@ def documents(settings: Settings) -> dict[str, str]:
             f"autoconfig.{domain}/mail.mobileconfig": mobileconfig(settings, domain),
             f"autodiscover.{domain}/autodiscover/autodiscover.xml": autodiscover(settings, domain),
         }
-        if mta_sts.runs(settings):
+        if mta_sts.enabled(settings):
             found[f"mta-sts.{domain}/{mta_sts.PATH}"] = mta_sts.policy(settings)
     return found
 
@@ -75,7 +75,7 @@ def sheet(settings: Settings, user: str) -> str:
         "clients/sheet.txt.j2",
         address=address,
         host=settings.mail_hostname,
-        self_signed=settings.mail_tls.mode == "self-signed",
+        self_signed=not settings.mail_tls.trusted_by_others,
         limits=limits,
         megabytes=settings.mail_message_size_limit // 2**20,
     )

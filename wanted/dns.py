@@ -1,4 +1,4 @@
-"""The DNS records that make a host's mail arrive, as pure functions of its settings and keys."""
+"""The DNS records that a mail host needs: pure functions of its settings and keys."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from settings.models import Settings
 from wanted import mta_sts
 
 TTL = 3600
-#: Where others send to and, in TLS from the start or for sending, mail programs connect.
+#: Ports that get a TLSA record: server-to-server SMTP, and client ports that use TLS.
 DANE_PORTS = (25, 465, 587, 993, 995)
 AT_THE_PROVIDER = "At the provider of the address, not in your zone"
 
-# How mail programs find a mailbox by the address alone (RFC 6186, RFC 8314). Of two services for
-# one purpose the lower priority comes first: TLS from the start, and IMAP before POP3.
+# Mail programs find the server by the address alone with these SRV records (RFC 6186, RFC 8314):
+# (service, priority, port, purpose). They prefer a low priority: TLS from the start, and IMAP.
 _SERVICES = (
     ("_submissions", 0, 465, "sending, in TLS"),
     ("_submission", 5, 587, "sending, by STARTTLS"),
@@ -35,7 +35,7 @@ class Record:
     One record to publish.
 
     + name: fully qualified, without the final dot
-    + content: as a zone file has it, but a TXT record's text whole and without quotes
+    + content: as in a zone file, but the text of TXT is whole and without quotes
     + why: one line for the person who publishes it
     + required: mail is lost, refused or forged without it; the others help or add safety
     """
@@ -52,7 +52,7 @@ def records(settings: Settings, keys: Mapping[str, str], tls_key: str = "") -> l
     Return every record to publish for this host.
 
     + keys: domain -> public key (base64 of the DER form), from the host's SigningKeys
-    + tls_key: SHA-256 of the certificate's public key; "" where none is known that stays
+    + tls_key: SHA-256 of the certificate's public key; "" where it changes or is not known
     """
     return list(chain.from_iterable(grouped(settings, keys, tls_key).values()))
 
@@ -60,7 +60,7 @@ def records(settings: Settings, keys: Mapping[str, str], tls_key: str = "") -> l
 def grouped(
     settings: Settings, keys: Mapping[str, str], tls_key: str = ""
 ) -> dict[str, list[Record]]:
-    """Return heading -> records: the host, each domain, and what the address's provider sets."""
+    """Return heading -> records: of the host, of each domain, and of the address's provider."""
     groups = {
         f"The host {settings.mail_hostname}": _host_records(settings) + tlsa(settings, tls_key)
     }
@@ -99,13 +99,8 @@ def _host_records(settings: Settings) -> list[Record]:
     return found
 
 
-def key_stays(settings: Settings) -> bool:
-    """Whether a renewed certificate has the old one's key, so that TLSA records stay right."""
-    return settings.mail_tls.mode == "self-signed" or getattr(settings.mail_tls, "reuse_key", False)
-
-
 def tlsa(settings: Settings, tls_key: str) -> list[Record]:
-    """Return the DANE records (RFC 7672, RFC 6698): this very key, whoever signed for it."""
+    """Return the DANE records (RFC 7672, RFC 6698), of the form 3 1 1: this key, by any issuer."""
     why = "DANE (RFC 7672): the key that TLS has to show; it counts in a zone signed by DNSSEC only"
     return [
         Record(f"_{port}._tcp.{settings.mail_hostname}", "TLSA", f"3 1 1 {tls_key}", why, False)
@@ -117,14 +112,14 @@ def tlsa(settings: Settings, tls_key: str) -> list[Record]:
 def _client_name_records(settings: Settings, name: str) -> list[Record]:
     why = "a name that mail programs try by themselves"
     found = _address_records(settings, name, why, required=False)
-    if name not in settings.mail_domains:  # as one it has an SPF record, and two are an error
+    if name not in settings.mail_domains:  # it has an SPF record already, and two are an error
         why = "SPF: this name sends nothing, so nobody can send as it"
         found.append(Record(name, "TXT", "v=spf1 -all", why, required=False))
     return found + _issuers(settings, name)
 
 
 def _issuers(settings: Settings, name: str) -> list[Record]:
-    """Return a host name's CAA records (RFC 8659); without an issuer any CA may issue."""
+    """Return the CAA records (RFC 8659) of a name; [] where the settings name no issuer."""
     if not settings.mail_caa_issuers:
         return []
     contents = {
@@ -172,7 +167,7 @@ def _domain_records(settings: Settings, domain: str, key: str | None) -> list[Re
             required=False,
         )
     )
-    if mta_sts.runs(settings):
+    if mta_sts.enabled(settings):
         found.append(
             Record(
                 f"_mta-sts.{domain}",
@@ -228,6 +223,6 @@ def dmarc(settings: Settings, domain: str) -> str:
 
 
 def spf(settings: Settings) -> str:
-    """Return the SPF record of each mail domain (RFC 7208): one of the ten look-ups is used."""
+    """Return the SPF record of each mail domain (RFC 7208); it uses one of the ten look-ups."""
     addresses = [f"ip{address.version}:{address}" for address in _addresses(settings)]
     return " ".join(["v=spf1", "mx", *addresses, settings.mail_spf_all])

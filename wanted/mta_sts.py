@@ -7,11 +7,11 @@ import hashlib
 from settings.models import Settings
 
 PATH = ".well-known/mta-sts.txt"
-#: Seconds for which others keep the policy. While it is tried out it should be forgotten soon.
+#: Seconds for which others keep the policy: few in testing, so that they soon forget a mistake.
 MAX_AGE = {"testing": 86400, "enforce": 7 * 86400}
 
 
-def runs(settings: Settings) -> bool:
+def enabled(settings: Settings) -> bool:
     """Whether these settings have a policy."""
     return settings.mail_mta_sts != "off"
 
@@ -29,13 +29,13 @@ def policy(settings: Settings) -> str:
 
 
 def record(settings: Settings) -> str:
-    """Return the TXT record: another id, and others fetch the policy again (RFC 8461, 3.1)."""
+    """Return the TXT record; others fetch the policy again when its id changes (RFC 8461, 3.1)."""
     return f"v=STSv1; id={hashlib.sha256(policy(settings).encode()).hexdigest()[:32]};"
 
 
 def problems(settings: Settings) -> list[str]:
     """Return what contradicts the policy, one line each."""
-    if settings.mail_mta_sts == "enforce" and settings.mail_tls.mode == "self-signed":
+    if settings.mail_mta_sts == "enforce" and not settings.mail_tls.trusted_by_others:
         return [
             "mail_mta_sts: 'enforce' would have others keep their mail: they don't trust a "
             "self-signed certificate; set mail_tls to 'acme' or 'files', or write 'testing'"

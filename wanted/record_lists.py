@@ -12,7 +12,7 @@ from wanted import mta_sts
 from wanted.dns import TTL, Record
 from wanted.zones import enclosing, origins, relative, unknown_name_servers, zone_content
 
-# The parts of a content that web forms have a field each for; what is left is the value.
+# Web forms have a field for each of these parts of the content; the rest is the value.
 _PARTS = {"MX": ["priority"], "SRV": ["priority", "weight", "port"], "CAA": ["flags", "tag"]}
 
 _HOW_TO_COPY = """\
@@ -27,7 +27,7 @@ to a name without a dot, it has to stay.
 
 
 def table(groups: Mapping[str, Sequence[Record]]) -> str:
-    """Return the records as a table: each with one line of why, and whether it is required."""
+    """Return the records as a table; each has its reason, and whether it is required."""
     return "\n\n".join(
         "\n".join([heading, *_rows(found)]) for heading, found in groups.items() if found
     )
@@ -78,7 +78,7 @@ def _fields(record: Record, zone: str | None) -> Iterable[tuple[str, str]]:
 
 
 def notices(settings: Settings, keys: Mapping[str, str], wanted: Sequence[Record]) -> list[str]:
-    """Return what the records lack, and why, one line each."""
+    """Return what is missing in the records, and why, one line each."""
     found = [
         f"{domain}: no DKIM key on the host yet: run deploy.py, then this again"
         for domain in settings.mail_domains
@@ -91,7 +91,7 @@ def notices(settings: Settings, keys: Mapping[str, str], wanted: Sequence[Record
             f"mail_relayhost: mail leaves through {settings.mail_relayhost}; add what its provider "
             "says (include:…) to the SPF records"
         )
-    if mta_sts.runs(settings) and not settings.mail_web:
+    if mta_sts.enabled(settings) and not settings.mail_web:
         names = ", ".join(f"mta-sts.{domain}" for domain in settings.mail_domains)
         found.append(
             f"mail_mta_sts: let {names} lead to the web server that serves what `make web` writes"

@@ -1,4 +1,4 @@
-"""The services' native files, from `templates/`."""
+"""The services' native files and the pages for browsers, from `templates/`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
-    autoescape=False,  # plain-text configuration, not HTML
+    # In a page, what comes from DNS or another host must not become HTML.
+    autoescape=lambda name: name is not None and name.endswith(".html.j2"),
 )
 
 

@@ -1,4 +1,4 @@
-"""DNS records as BIND zones, for a name server of one's own or a provider that imports zones."""
+"""DNS records as BIND zones, for your own name server or a provider that imports zones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import dns.rdata
 from settings.models import Settings
 from wanted.dns import TTL, Record
 
-#: How much of a reverse name is left of the zone that it belongs to: /24 of IPv4, /64 of IPv6.
+#: How many labels of a reverse name stand before its zone, which is of a /24 (IPv4) or /64 (IPv6).
 _HOST_LABELS = {"in-addr.arpa": 1, "ip6.arpa": 16}
 
 
@@ -18,7 +18,7 @@ def zone_files(settings: Settings, wanted: Sequence[Record], serial: int) -> dic
     """
     Return origin -> zone file, forward and reverse, that hold all the records.
 
-    + serial: of the SOA records; secondary servers fetch a zone only when it has grown
+    + serial: of the SOA records; secondary servers fetch a zone only if its serial has grown
     """
     forward = {
         origin: forward_zone(settings, origin, wanted, serial) for origin in origins(settings)
@@ -27,7 +27,7 @@ def zone_files(settings: Settings, wanted: Sequence[Record], serial: int) -> dic
 
 
 def origins(settings: Settings) -> list[str]:
-    """Return the names of the forward zones; a host's name outside of them is a zone by itself."""
+    """Return the names of the forward zones; a hostname outside the domains is its own zone."""
     domains = [*settings.mail_domains, *settings.mail_null_domains]
     return (
         domains
@@ -37,18 +37,18 @@ def origins(settings: Settings) -> list[str]:
 
 
 def enclosing(domains: Iterable[str], name: str) -> str | None:
-    """Return the domain that a name is in; the longest, where one is below another."""
+    """Return the domain that a name is in; the longest, if one domain is below another."""
     found = [domain for domain in domains if f".{name}".endswith(f".{domain}")]
     return max(found, key=len, default=None)
 
 
 def relative(name: str, origin: str) -> str:
-    """Return a name as its zone has it; `@` is the zone's own."""
+    """Return a name as a zone file has it: relative to the zone, `@` for the zone itself."""
     return dns.name.from_text(name).relativize(dns.name.from_text(origin)).to_text()
 
 
 def forward_zone(settings: Settings, origin: str, wanted: Iterable[Record], serial: int) -> str:
-    """Return those of the records that are below a name as that name's zone file."""
+    """Return the zone file of a name, with the records at it and below it."""
     inside = [record for record in wanted if enclosing([origin], record.name)]
     about = [f"{origin}, for a name server of your own or a provider that imports zone files."]
     if not settings.mail_name_servers:
@@ -61,7 +61,7 @@ def forward_zone(settings: Settings, origin: str, wanted: Iterable[Record], seri
 
 
 def unknown_name_servers(settings: Settings, origin: str, inside: Iterable[Record]) -> list[str]:
-    """Return the name servers whose addresses a zone must have, and that we don't know."""
+    """Return the name servers inside a zone whose addresses it lacks, as we don't know them."""
     known = {record.name for record in inside if record.type in ("A", "AAAA")}
     return [
         server
@@ -72,7 +72,7 @@ def unknown_name_servers(settings: Settings, origin: str, inside: Iterable[Recor
 
 def reverse_zones(settings: Settings, wanted: Iterable[Record], serial: int) -> dict[str, str]:
     """
-    Return origin -> zone file of the PTR records among the records, which may be of several hosts.
+    Return origin -> zone file with the PTR records; the records may be of several hosts.
 
     Addresses of one /24 (IPv4) or /64 (IPv6) share a zone.
     """
@@ -98,7 +98,7 @@ def _zone(
     settings: Settings, origin: str, inside: Iterable[Record], serial: int, about: Iterable[str]
 ) -> str:
     servers = settings.mail_name_servers or [settings.mail_hostname]
-    # Hostmaster's mailbox is one that this host has (RFC 2142), whatever the zone.
+    # This host has hostmaster's mailbox (RFC 2142), whichever zone it is.
     soa = f"{servers[0]}. hostmaster.{settings.primary_domain}. {serial} 7200 3600 1209600 {TTL}"
     lines = [
         *(f"; {line}" for line in about),
@@ -123,5 +123,5 @@ def zone_content(record: Record) -> str:
 
 
 def rdata(record: Record) -> dns.rdata.Rdata:
-    """Return a record's content as dnspython compares it, for what a name server answers."""
+    """Return a record's content in dnspython's form, to compare with a name server's answer."""
     return dns.rdata.from_text("IN", record.type, zone_content(record))

@@ -7,17 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
 from settings.models import Settings
-from tasks.checks.finding import Finding, Severity, Status
-from tasks.checks.lookups import Answer, Lookups
+from tasks.answers import Answer
+from tasks.checks.finding import Finding, Severity
+from tasks.checks.judging import plain, unknown
+from tasks.lookups import Lookups
 
-#: What means "listed". 127.255.255.x refuses the query (too many, or by a public resolver), and
-#: other networks are a list's way to say that it has closed down.
+#: The answers that mean "listed". 127.255.255.x refuses the query (there were too many, or it came
+#: from a public resolver); with other answers a list says that it has closed down.
 _FIRST, _LAST = IPv4Address("127.0.0.2"), IPv4Address("127.0.0.11")
 _REFUSALS = IPv4Network("127.255.255.0/24")
 
 
 def findings(settings: Settings, lookups: Lookups) -> list[Finding]:
-    """net.blocklist: for each address one finding, and one more for the lists that don't answer."""
+    """net.blocklist: one finding for each address, and another for lists that don't answer."""
     found = []
     for address in (settings.mail_ipv4, settings.mail_ipv6):
         if address and settings.mail_blocklists:
@@ -49,26 +51,15 @@ def judge(address: str, answers: Mapping[str, Answer]) -> list[Finding]:
         if status == "unknown":
             silent.setdefault(why, []).append(name)
     found = []
+    check, severity, wanted = "net.blocklist", Severity.REQUIRED, "on no blocklist"
     if listed or clean:
         seen = f"on {', '.join(listed)}" if listed else f"not on {', '.join(clean)}"
-        found.append(_finding(address, Status.FAILED if listed else Status.OK, seen))
+        remedy = "find out why (its site says), stop the cause, then ask for removal there"
+        found.append(plain(check, address, severity, bool(listed), seen, wanted, remedy))
     if silent:
-        reasons = (f"{', '.join(names)}: {why}" for why, names in silent.items())
-        found.append(_finding(address, Status.UNKNOWN, "; ".join(reasons)))
+        reasons = "; ".join(f"{', '.join(names)}: {why}" for why, names in silent.items())
+        found.append(unknown(check, address, severity, reasons, wanted))
     return found
-
-
-def _finding(address: str, status: Status, seen: str) -> Finding:
-    remedy = "find out why (its site says), stop the cause, then ask for removal there"
-    return Finding(
-        "net.blocklist",
-        address,
-        Severity.REQUIRED,
-        status,
-        seen,
-        "on no blocklist",
-        remedy if status == Status.FAILED else "",
-    )
 
 
 def listing(answer: Answer) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Checks of the TLSA records (DANE, RFC 7672), by what the ports show."""
+"""Checks of the TLSA records (DANE, RFC 7672) by the keys that the ports show."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from functools import partial
 
 from facts.tls import key_digest
 from settings.models import Settings
+from tasks.answers import Answer
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import RIGHT, Verdict, combined, plain, unsure, verdict, wrong
-from tasks.checks.lookups import Answer, Lookups
 from tasks.checks.tls import Served
+from tasks.lookups import Lookups
 from wanted.dns import DANE_PORTS
 
 
 def findings(settings: Settings, served: Mapping[int, Served], lookups: Lookups) -> list[Finding]:
-    """dns.tlsa: where TLSA records are published, the key that a port shows is among them."""
-    id, subject, severity = "dns.tlsa", f"{settings.mail_hostname} TLSA", Severity.REQUIRED
+    """dns.tlsa: where a port has TLSA records, one of them is of the key that it shows."""
+    check, subject, severity = "dns.tlsa", f"{settings.mail_hostname} TLSA", Severity.REQUIRED
     said = []
     for port in DANE_PORTS:
         view = lookups.everywhere(f"_{port}._tcp.{settings.mail_hostname}", "TLSA")
@@ -26,9 +27,11 @@ def findings(settings: Settings, served: Mapping[int, Served], lookups: Lookups)
         ours = f"3 1 1 {key_digest(certificate)}" if certificate else ""
         said.append((str(view), ours, verdict(view, partial(_judge, ours))))
     if not said:
-        return [plain(id, subject, severity, False, "none", "none, or the key that is shown", "")]
+        return [
+            plain(check, subject, severity, False, "none", "none, or the key that is shown", "")
+        ]
     remedy = "publish what `make dns` prints, or none: by a wrong one others keep their mail"
-    return [combined(id, subject, severity, said, remedy)]
+    return [combined(check, subject, severity, said, remedy)]
 
 
 def _judge(ours: str, answer: Answer) -> Verdict:

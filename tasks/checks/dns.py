@@ -1,4 +1,4 @@
-"""Checks of where names and addresses lead: A, AAAA, MX, PTR, and the records of several names."""
+"""Checks of A, AAAA, MX and PTR records, and of records that several names have."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from settings.models import Settings
+from tasks.answers import Answer, content
 from tasks.checks import policies
 from tasks.checks.finding import Finding, Severity, Status
 from tasks.checks.judging import RIGHT, Verdict, combined, finding, right, unsure, verdict, wrong
-from tasks.checks.lookups import Answer, Lookups, content
+from tasks.lookups import Lookups
 from wanted.dns import Record, records
 
 Check = Callable[[], list[Finding]]
 
 
 def checks(settings: Settings, lookups: Lookups) -> list[Check]:
-    """Return every check of DNS that needs no key of the host; each may run in its own thread."""
+    """Return the checks of DNS that need no key of the host; each may run in its own thread."""
     wanted = records(settings, {})
     found: list[Check] = [
         partial(addresses, settings, lookups),
@@ -35,7 +36,7 @@ def checks(settings: Settings, lookups: Lookups) -> list[Check]:
             partial(policies.spf, settings, domain, lookups),
             partial(policies.dmarc, settings, domain, lookups),
             partial(policies.tls_reports, domain, wanted, lookups),
-            partial(policies.mta_sts, settings, domain, lookups),
+            partial(policies.mta_sts_record, settings, domain, lookups),
             partial(services, domain, wanted, lookups),
         ]
     found += [
@@ -46,7 +47,7 @@ def checks(settings: Settings, lookups: Lookups) -> list[Check]:
 
 def key_checks(settings: Settings, keys: Mapping[str, str], lookups: Lookups) -> list[Check]:
     """
-    Return every check of DNS that needs the host's DKIM keys.
+    Return the checks of DNS that need the host's DKIM keys; each may run in its own thread.
 
     + keys: domain -> public key, as wanted/dns.py takes them
     """
@@ -74,24 +75,24 @@ def addresses(settings: Settings, lookups: Lookups) -> list[Finding]:
     ]
 
 
-def _address(name: str, type: str, address: str, lookups: Lookups) -> Finding:
+def _address(name: str, kind: str, address: str, lookups: Lookups) -> Finding:
     def judge(answer: Answer) -> Verdict:
         if not address and answer.records:
-            key = "mail_ipv4" if type == "A" else "mail_ipv6"
+            key = "mail_ipv4" if kind == "A" else "mail_ipv6"
             return wrong(f"remove it, or set {key} in the inventory", Severity.RECOMMENDED)
         if not address or answer.records == (address,):
             return RIGHT
         if address in answer.records:
             return wrong("remove the other addresses", Severity.RECOMMENDED)
-        return wrong(f"publish {name}. {type} {address}")
+        return wrong(f"publish {name}. {kind} {address}")
 
-    view = lookups.everywhere(name, type)
+    view = lookups.everywhere(name, kind)
     said = verdict(view, judge)
     return finding("dns.a", view, Severity.REQUIRED, address or "nothing", said)
 
 
 def pointer(settings: Settings, record: Record, lookups: Lookups) -> list[Finding]:
-    """dns.ptr: an address leads to the host's name, and the name back (forward-confirmed)."""
+    """dns.ptr: the address's name is the host's, and that name has the address (FCrDNS)."""
     address = str(
         settings.mail_ipv4 if record.name.endswith("in-addr.arpa") else settings.mail_ipv6
     )
@@ -112,7 +113,7 @@ def pointer(settings: Settings, record: Record, lookups: Lookups) -> list[Findin
 
 # ---- MX ---------------------------------------------------------------------------------------
 def exchanger(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
-    """dns.mx, dns.mx_cname: mail to a domain comes here, by a name that is no alias."""
+    """dns.mx, dns.mx_cname: the domain's first MX is this host, under a name that is no alias."""
     ours = {str(address) for address in (settings.mail_ipv4, settings.mail_ipv6) if address}
     view = lookups.everywhere(domain, "MX")
 
@@ -151,7 +152,7 @@ def exchanger(settings: Settings, domain: str, lookups: Lookups) -> list[Finding
 
 
 def _targets(answer: Answer) -> list[str]:
-    """The hosts of MX records, the preferred one first; "" for a null MX."""
+    """Return the hosts of MX records, the preferred one first; "" for a null MX."""
     pairs = [record.split() for record in answer.records]
     return [name.rstrip(".") for _, name in sorted(pairs, key=lambda pair: int(pair[0]))]
 
@@ -172,7 +173,7 @@ def client_names(settings: Settings, wanted: Sequence[Record], lookups: Lookups)
 
 
 def web_names(settings: Settings, lookups: Lookups) -> list[Finding]:
-    """dns.web_names: who looks for settings or policy of a domain finds the host."""
+    """dns.web_names: the names that serve a domain's settings and policy lead to the host."""
     kinds = (("A", settings.mail_ipv4), ("AAAA", settings.mail_ipv6))
     ours = [
         Record(name, kind, str(address), "", required=False)
@@ -187,7 +188,7 @@ def web_names(settings: Settings, lookups: Lookups) -> list[Finding]:
 
 
 def _is_only(settings: Settings, record: Record) -> bool:
-    """Whether a name is nothing but a client's name: a mail domain's own TXT records are others."""
+    """Whether only mail programs use a name: a mail domain has TXT records of its own."""
     return record.name not in (*settings.mail_domains, *settings.mail_null_domains)
 
 
@@ -198,7 +199,7 @@ def authorities(settings: Settings, wanted: Sequence[Record], lookups: Lookups) 
 
 
 def services(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
-    """dns.srv: mail programs find the server by a domain alone (RFC 6186)."""
+    """dns.srv: mail programs find the server by the domain alone (RFC 6186)."""
     ours = [
         record
         for record in wanted
@@ -208,14 +209,14 @@ def services(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list[Fi
 
 
 def null_domain(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
-    """dns.null: a domain without mail says so."""
+    """dns.null: the records of a domain without mail say that it has none."""
     names = (domain, f"_dmarc.{domain}", f"*._domainkey.{domain}")
     ours = [record for record in wanted if record.name in names and record.type in ("MX", "TXT")]
     return _several("dns.null", domain, ours, lookups, "publish them as `make dns` says")
 
 
 def _several(
-    id: str,
+    check: str,
     subject: str,
     wanted: Sequence[Record],
     lookups: Lookups,
@@ -223,28 +224,28 @@ def _several(
     alias: str = "",
 ) -> list[Finding]:
     """
-    Return one finding for records that each have to be exactly as wanted; none for no records.
+    Return one finding for several records, each of which must be as wanted; [] for no records.
 
-    + alias: an alias of this name will do as well
+    + alias: an alias of this name is right too
     """
     contents: dict[tuple[str, str], set[str]] = {}
     for record in wanted:
-        kind = (record.name, record.type)
-        contents.setdefault(kind, set()).add(content(record.type, record.content))
+        found = content(record.type, record.content)
+        contents.setdefault((record.name, record.type), set()).add(found)
     said = []
-    for (name, type), each in contents.items():
-        view = lookups.everywhere(name, type)
-        found = verdict(view, partial(_judge_set, type, each, alias))
-        said.append((str(view), ", ".join(sorted(each)), found))
-    return [combined(id, subject, Severity.RECOMMENDED, said, remedy)] if said else []
+    for (name, kind), each in contents.items():
+        view = lookups.everywhere(name, kind)
+        judged = verdict(view, partial(_judge_set, kind, each, alias))
+        said.append((str(view), ", ".join(sorted(each)), judged))
+    return [combined(check, subject, Severity.RECOMMENDED, said, remedy)] if said else []
 
 
-def _judge_set(type: str, wanted: set[str], alias: str, answer: Answer) -> Verdict:
+def _judge_set(kind: str, wanted: set[str], alias: str, answer: Answer) -> Verdict:
     published = set(answer.records)
-    if type == "TXT":  # others, like a search engine's proof of ownership, may be there
+    if kind == "TXT":  # a name may have others, such as a search engine's proof of ownership
         kinds = {_kind(text) for text in wanted}
         published = {text for text in published if _kind(text) in kinds}
-    if type == "SRV":  # priority and weight are the owner's to choose
+    if kind == "SRV":  # the owner chooses priority and weight
         wanted, published = ({each.split(" ", 2)[2] for each in one} for one in (wanted, published))
     return (
         RIGHT if published == wanted or (alias and answer.alias == alias) else wrong("publish it")
@@ -252,5 +253,5 @@ def _judge_set(type: str, wanted: set[str], alias: str, answer: Answer) -> Verdi
 
 
 def _kind(text: str) -> str:
-    """The version that a TXT record begins with: "v=spf1", "v=DMARC1"."""
+    """Return the version that a TXT record begins with: "v=spf1", "v=DMARC1"."""
     return text.replace(";", " ").partition(" ")[0].lower()

@@ -19,7 +19,7 @@ class Status(StrEnum):
 
     OK = "ok"
     FAILED = "failed"
-    UNKNOWN = "unknown"  # could not be looked at; never to be read as fine
+    UNKNOWN = "unknown"  # nobody could look; it does not mean that all is well
 
 
 @dataclass(frozen=True)

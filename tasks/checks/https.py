@@ -1,4 +1,4 @@
-"""One document over HTTPS, fetched as a strict client does: by its name, no redirect followed."""
+"""Fetch one document over HTTPS as a strict client does: it follows no redirect."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cryptography import x509
 from wanted.certificates import names_of, uncovered
 
 SECONDS = 5.0
-#: Longer than any document of ours; a server of somebody else may have no end.
+#: More than any document of ours has; another server might never stop sending.
 BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Fetched:
     """
-    What came of a question.
+    The answer to one request, or why there is none.
 
-    + error: why there is no answer: no address, no connection, a certificate that is not right
+    + error: why there is no answer: no address, no connection, or a wrong certificate
     + status: of HTTP
     + type: of the content, without parameters
     """

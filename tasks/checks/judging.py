@@ -1,20 +1,20 @@
-"""From what was seen in DNS and a judgement of it to a Finding."""
+"""Verdicts on DNS records, and the findings that they become."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tasks.answers import Answer, View
 from tasks.checks.finding import Finding, Severity, Status
-from tasks.checks.lookups import Answer, View
 
 
 @dataclass(frozen=True)
 class Verdict:
     """
-    + severity: in place of the check's own, where the fault is worse or milder than usual
-    + remedy: what to do, or why nothing can be said
-    + seen: in place of the records themselves
+    + severity: replaces the check's own where the fault is worse or milder than usual
+    + remedy: what to do, or why there is no verdict
+    + seen: shown in place of the records
     """
 
     status: Status
@@ -28,7 +28,7 @@ Judge = Callable[[Answer], Verdict]
 
 
 def right(seen: str) -> Verdict:
-    """All is well, and more is worth showing than the record."""
+    """All is well, and this is worth showing in place of the record."""
     return Verdict(Status.OK, seen=seen)
 
 
@@ -38,7 +38,7 @@ def wrong(remedy: str, severity: Severity | None = None, seen: str = "") -> Verd
 
 
 def unsure(why: str) -> Verdict:
-    """Nothing can be said; usually since something else is wrong, and named by its own check."""
+    """There is no verdict; usually something else is wrong, which another check names."""
     return Verdict(Status.UNKNOWN, seen=why)
 
 
@@ -53,10 +53,10 @@ _BEST_FIRST = (Status.OK, Status.UNKNOWN, Status.FAILED)
 
 def verdict(view: View, judge: Judge) -> Verdict:
     """
-    Return what is to be said of a record, with what was seen filled in.
+    Return the verdict on a record, with what was seen filled in.
 
-    Where authoritative servers differ, the best answer counts: that they differ is a finding of
-    its own (dns.servers), which names what differs.
+    Where authoritative servers differ, the best answer counts: dns.servers has a finding on the
+    difference.
     """
     found = [(judge(answer), answer) for answer in view.answers]
     if not found:
@@ -65,29 +65,33 @@ def verdict(view: View, judge: Judge) -> Verdict:
     return Verdict(best.status, best.remedy, best.severity, best.seen or shown(answer))
 
 
-def finding(id: str, subject: object, severity: Severity, wanted: str, said: Verdict) -> Finding:
+def finding(check: str, subject: object, severity: Severity, wanted: str, said: Verdict) -> Finding:
     """Return a verdict as the finding of a check."""
     remedy = said.remedy if said.status == Status.FAILED else ""
     return Finding(
-        id, str(subject), said.severity or severity, said.status, said.seen, wanted, remedy
+        check, str(subject), said.severity or severity, said.status, said.seen, wanted, remedy
     )
 
 
 def plain(
-    id: str, subject: str, severity: Severity, failed: bool, seen: str, wanted: str, remedy: str
+    check: str, subject: str, severity: Severity, failed: bool, seen: str, wanted: str, remedy: str
 ) -> Finding:
-    """Return the finding of a check that saw all it needed."""
+    """Return the finding of a check that could look."""
     status = Status.FAILED if failed else Status.OK
-    return Finding(id, subject, severity, status, seen, wanted, remedy if failed else "")
+    return Finding(check, subject, severity, status, seen, wanted, remedy if failed else "")
 
 
-def unknown(id: str, subject: str, severity: Severity, why: str, wanted: str) -> Finding:
+def unknown(check: str, subject: str, severity: Severity, why: str, wanted: str) -> Finding:
     """Return the finding of a check that could not look."""
-    return Finding(id, subject, severity, Status.UNKNOWN, why, wanted)
+    return Finding(check, subject, severity, Status.UNKNOWN, why, wanted)
 
 
 def combined(
-    id: str, subject: str, severity: Severity, said: Sequence[tuple[str, str, Verdict]], remedy: str
+    check: str,
+    subject: str,
+    severity: Severity,
+    said: Sequence[tuple[str, str, Verdict]],
+    remedy: str,
 ) -> Finding:
     """
     Return one finding for several records of one purpose.
@@ -99,12 +103,12 @@ def combined(
     wanted = "; ".join(f"{what} {content}" for what, content, _ in failed or said)
     if failed:
         seen = "; ".join(f"{what}: {each.seen}" for what, _, each in failed)
-        return plain(id, subject, severity, True, seen, wanted, remedy)
+        return plain(check, subject, severity, True, seen, wanted, remedy)
     if unseen:
         reasons = "; ".join(unrepeated(each.seen for _, _, each in unseen))
-        return unknown(id, subject, severity, reasons, wanted)
+        return unknown(check, subject, severity, reasons, wanted)
     count = f"{len(said)} records" if len(said) > 1 else said[0][2].seen
-    return plain(id, subject, severity, False, count, wanted, "")
+    return plain(check, subject, severity, False, count, wanted, "")
 
 
 def unrepeated(words: Iterable[str]) -> list[str]:

@@ -1,24 +1,25 @@
-"""Checks of the host's way out, and of what it lets in, by the Health fact."""
+"""Checks of the host's network by the Health fact: what it can reach, and which ports are open."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
 
 from facts.health import HealthState
-from services import firewall
+from services.all import ALL
+from services.configuration import served_ports
 from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
-from tasks.checks.host import UNREAD
 from tasks.checks.judging import plain, unknown
+from tasks.checks.machine import UNREAD
 
-#: Open to the outside beside the mail services: SSH, whatever port its daemon is on.
+#: SSH may be open to the outside too, on whatever port its daemon listens.
 SSH, SSH_DAEMON = 22, "sshd"
 #: A web server beside the mail is nothing unusual.
 WEB_PORTS = frozenset({80, 443})
 
 
 def target(settings: Settings) -> str:
-    """Return host:port of what the host has to be able to connect to."""
+    """Return the host:port that the host must be able to connect to."""
     return settings.mail_relayhost or settings.mail_check_outbound
 
 
@@ -29,10 +30,10 @@ def findings(settings: Settings, health: HealthState) -> list[Finding]:
 
 def outbound(settings: Settings, health: HealthState) -> Finding:
     """net.outbound: port 25 is open outwards, or the smarthost can be reached."""
-    id, subject = "net.outbound", f"{target(settings)} from the host"
+    check, subject = "net.outbound", f"{target(settings)} from the host"
     wanted = "a connection, and a greeting"
     if not health.outbound:
-        return unknown(id, subject, Severity.REQUIRED, UNREAD, wanted)
+        return unknown(check, subject, Severity.REQUIRED, UNREAD, wanted)
     state, _, greeting = health.outbound.partition(" ")
     if state != "open":
         seen, failed = health.outbound, True
@@ -45,7 +46,7 @@ def outbound(settings: Settings, health: HealthState) -> Finding:
         remedy = "see whether the smarthost runs, and whether the provider lets its port out"
     if "not known" in seen or "resolution" in seen:
         remedy = "see /etc/resolv.conf on the host: it can't look the name up"
-    return plain(id, subject, Severity.REQUIRED, failed, seen, wanted, remedy)
+    return plain(check, subject, Severity.REQUIRED, failed, seen, wanted, remedy)
 
 
 def _name(settings: Settings) -> str:
@@ -53,12 +54,12 @@ def _name(settings: Settings) -> str:
 
 
 def listening(settings: Settings, health: HealthState) -> Finding:
-    """host.listening: no port but those of mail, its web server and SSH is open to the public."""
-    id, subject = "host.listening", "public TCP ports"
-    served = {SSH, *firewall.served(settings)}
+    """host.listening: only the ports of mail, its web server and SSH are open to the public."""
+    check, subject = "host.listening", "public TCP ports"
+    served = {SSH, *served_ports(ALL, settings)}
     wanted = f"{', '.join(map(str, sorted(served)))} only"
     if health.listening is None:
-        return unknown(id, subject, Severity.RECOMMENDED, UNREAD, wanted)
+        return unknown(check, subject, Severity.RECOMMENDED, UNREAD, wanted)
     public = {
         port: process
         for address, port, process in health.listening
@@ -68,4 +69,4 @@ def listening(settings: Settings, health: HealthState) -> Finding:
     seen = ", ".join(f"{port} {others[port]}".strip() for port in sorted(others))
     severity = Severity.INFO if others.keys() <= WEB_PORTS and others else Severity.RECOMMENDED
     remedy = "stop it, bind it to 127.0.0.1, or keep it out by the firewall"
-    return plain(id, subject, severity, bool(others), seen or "no others", wanted, remedy)
+    return plain(check, subject, severity, bool(others), seen or "no others", wanted, remedy)

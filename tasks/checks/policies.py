@@ -6,48 +6,45 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from settings.models import Settings
-from tasks.checks import spf as spf_records
+from tasks.answers import Answer, tags
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import RIGHT, Verdict, finding, right, unsure, verdict, wrong
-from tasks.checks.lookups import Answer, Lookups
-from tasks.checks.spf import Evaluation
-from wanted import dns
-from wanted import mta_sts as sts
+from tasks.lookups import Lookups
+from tasks.spf.evaluation import LIMIT, Ask, Evaluation, evaluate
+from tasks.spf.record import ends_with, spf_records, terms
+from wanted import dns, mta_sts
 from wanted.dns import Record
 
 
-class _OurNames:
-    """The resolver, but for the host's own A, AAAA and MX: whether those are right is not SPF's."""
+def _ask_but_for_ours(settings: Settings, lookups: Lookups) -> Ask:
+    """Return the resolver, but with our own A, AAAA and MX as wanted: other checks judge those."""
+    known = {(domain, "MX"): f"10 {settings.mail_hostname}." for domain in settings.mail_domains}
+    if settings.mail_ipv4:
+        known[settings.mail_hostname, "A"] = str(settings.mail_ipv4)
+    if settings.mail_ipv6:
+        known[settings.mail_hostname, "AAAA"] = str(settings.mail_ipv6)
 
-    def __init__(self, settings: Settings, lookups: Lookups) -> None:
-        self._lookups = lookups
-        self._known = {
-            (domain, "MX"): f"10 {settings.mail_hostname}." for domain in settings.mail_domains
-        }
-        if settings.mail_ipv4:
-            self._known[settings.mail_hostname, "A"] = str(settings.mail_ipv4)
-        if settings.mail_ipv6:
-            self._known[settings.mail_hostname, "AAAA"] = str(settings.mail_ipv6)
+    def ask(name: str, kind: str) -> Answer:
+        ours = known.get((name, kind))
+        return Answer((ours,)) if ours else lookups.ask(name, kind)
 
-    def ask(self, name: str, type: str) -> Answer:
-        known = self._known.get((name, type))
-        return Answer((known,)) if known else self._lookups.ask(name, type)
+    return ask
 
 
 def _evaluations(
     settings: Settings, record: str, domain: str, lookups: Lookups
 ) -> list[Evaluation]:
-    """Evaluate an SPF record for each of the host's addresses, or any where none is known."""
+    """Evaluate an SPF record for each address of the host, or for any address if none is known."""
     addresses = [str(each) for each in (settings.mail_ipv4, settings.mail_ipv6) if each] or [
         "192.0.2.1"
     ]
-    names = _OurNames(settings, lookups)
-    return [spf_records.evaluate(record, domain, address, names) for address in addresses]
+    ask = _ask_but_for_ours(settings, lookups)
+    return [evaluate(record, domain, address, ask) for address in addresses]
 
 
 # ---- SPF --------------------------------------------------------------------------------------
 def spf(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
-    """dns.spf, dns.spf_lookups, dns.spf_all: one record, that the host passes, within limits."""
+    """dns.spf, dns.spf_lookups, dns.spf_all: there is one record, and the host passes it."""
     view = lookups.everywhere(domain, "TXT")
     subject, wanted = f"{domain} SPF", dns.spf(settings)
     evaluated = partial(_evaluations, settings, domain=domain, lookups=lookups)
@@ -60,8 +57,8 @@ def spf(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
         if record is None:
             return unsure("there is not exactly one SPF record (dns.spf)")
         evaluation = evaluated(record)[0]
-        seen = f"{evaluation.lookups} of {spf_records.LIMIT} look-ups"
-        if evaluation.lookups > spf_records.LIMIT:
+        seen = f"{evaluation.lookups} of {LIMIT} look-ups"
+        if evaluation.lookups > LIMIT:
             remedy = "name addresses (ip4:, ip6:) in place of includes: receivers stop at 10"
             return wrong(remedy, seen=seen)
         return unsure(evaluation.unanswered[0]) if evaluation.unanswered else right(seen)
@@ -70,27 +67,27 @@ def spf(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
         record = _only_record(answer)
         if record is None:
             return unsure("there is not exactly one SPF record (dns.spf)")
-        end = spf_records.ends_with(record)
+        end = ends_with(record)
         if end == "+":
             return wrong(f"end it with {settings.mail_spf_all}: +all lets the whole world send")
-        redirected = any(term.name == "redirect" for term in spf_records.terms(record))
+        redirected = any(term.name == "redirect" for term in terms(record))
         if end in ("~", "-") or f"{end}all" == settings.mail_spf_all or (not end and redirected):
             return right(f"{end}all" if end else "ends elsewhere (redirect)")
         return wrong(f"end it with {settings.mail_spf_all}", Severity.RECOMMENDED)
 
     checks = (
         ("dns.spf", wanted, passes),
-        ("dns.spf_lookups", f"at most {spf_records.LIMIT} look-ups", few_lookups),
+        ("dns.spf_lookups", f"at most {LIMIT} look-ups", few_lookups),
         ("dns.spf_all", settings.mail_spf_all, does_not_let_all_in),
     )
     return [
-        finding(id, subject, Severity.REQUIRED, right_one, verdict(view, judge))
-        for id, right_one, judge in checks
+        finding(check, subject, Severity.REQUIRED, right_one, verdict(view, judge))
+        for check, right_one, judge in checks
     ]
 
 
 def _only_record(answer: Answer) -> str | None:
-    found = spf_records.records(answer.records)
+    found = spf_records(answer.records)
     return found[0] if len(found) == 1 else None
 
 
@@ -98,7 +95,7 @@ def _judge_spf(
     settings: Settings, name: str, answer: Answer, wanted: str, evaluated: partial[list[Evaluation]]
 ) -> Verdict:
     """Judge the SPF record of a name that the host sends as."""
-    found = spf_records.records(answer.records)
+    found = spf_records(answer.records)
     seen = ", ".join(found) or "no SPF record"
     if len(found) != 1:
         merge = f"keep one: {len(found)} SPF records count as none (RFC 7208, 4.5)"
@@ -106,7 +103,7 @@ def _judge_spf(
     if found[0] == wanted:
         return right(seen)
     for evaluation in evaluated(found[0]):
-        if evaluation.errors and evaluation.lookups <= spf_records.LIMIT:
+        if evaluation.errors and evaluation.lookups <= LIMIT:
             return wrong(f"mend it: {evaluation.errors[0]}", seen=seen)
         if evaluation.result != "pass" and (settings.mail_ipv4 or settings.mail_ipv6):
             if evaluation.unanswered:
@@ -119,7 +116,7 @@ def _judge_spf(
 
 
 def helo_spf(settings: Settings, record: Record, lookups: Lookups) -> list[Finding]:
-    """dns.helo_spf: the host's own name, which bounces are judged by, has an SPF record."""
+    """dns.helo_spf: the host's own name has an SPF record; receivers judge bounces by it."""
     name, wanted = record.name, record.content
 
     def judge(answer: Answer) -> Verdict:
@@ -127,8 +124,8 @@ def helo_spf(settings: Settings, record: Record, lookups: Lookups) -> list[Findi
             return unsure(f"the name is an alias of {answer.alias} (dns.mx_cname)")
         evaluated = partial(_evaluations, settings, domain=name, lookups=lookups)
         said = _judge_spf(settings, name, answer, wanted, evaluated)
-        # Without one nothing is refused; by one that fails, mail is.
-        missing = not spf_records.records(answer.records)
+        # Receivers refuse mail for a record that fails, but not for a missing one.
+        missing = not spf_records(answer.records)
         return (
             Verdict(said.status, said.remedy, Severity.RECOMMENDED, said.seen) if missing else said
         )
@@ -141,7 +138,7 @@ def helo_spf(settings: Settings, record: Record, lookups: Lookups) -> list[Findi
 def dkim(
     settings: Settings, domain: str, keys: Mapping[str, str], lookups: Lookups
 ) -> list[Finding]:
-    """dns.dkim: what is published is the key that the host signs with."""
+    """dns.dkim: the published key is the one that the host signs with."""
     name = f"{settings.mail_dkim_selector}._domainkey.{domain}"
     key = keys.get(domain)
     contents = (each.content for each in dns.records(settings, keys) if each.name == name)
@@ -177,7 +174,7 @@ def _judge_key(published: Mapping[str, str], key: str) -> Verdict:
 
 # ---- DMARC ------------------------------------------------------------------------------------
 def dmarc(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
-    """dns.dmarc: one record, valid, with the policy of the settings (RFC 9989)."""
+    """dns.dmarc: there is one valid record, with the policy of the settings (RFC 9989)."""
     wanted = dns.dmarc(settings, domain)
 
     def judge(answer: Answer) -> Verdict:
@@ -202,10 +199,10 @@ def dmarc(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
 
 def alignment(domain: str, keys: Mapping[str, str], lookups: Lookups) -> list[Finding]:
     """
-    dns.dmarc_alignment: signature and envelope are of the domain that a message claims.
+    dns.dmarc_alignment: signature and envelope are of the domain in a message's From.
 
-    Users send as addresses of their domain only, From and envelope alike, so SPF aligns whatever
-    `aspf` says; the signature does where the host has a key of that very domain.
+    SPF aligns whatever `aspf` says, since From and envelope of what users send are always of the
+    same domain. The signature aligns if the host has a key of that domain.
     """
 
     def judge(answer: Answer) -> Verdict:
@@ -222,7 +219,7 @@ def alignment(domain: str, keys: Mapping[str, str], lookups: Lookups) -> list[Fi
 
 # ---- TLS reports --------------------------------------------------------------------------------
 def tls_reports(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
-    """dns.tlsrpt: others may report where they found no proper TLS (RFC 8460)."""
+    """dns.tlsrpt: there is an address for reports of TLS that failed (RFC 8460)."""
     name = f"_smtp._tls.{domain}"
     ours = next((record.content for record in wanted if record.name == name), None)
     if ours is None:
@@ -239,11 +236,11 @@ def tls_reports(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list
 
 
 # ---- MTA-STS ------------------------------------------------------------------------------------
-def mta_sts(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
-    """dns.mta_sts: the record has the id of the settings' policy; else others keep an older one."""
-    if not sts.runs(settings):
+def mta_sts_record(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
+    """dns.mta_sts: the record's id is that of the policy; by another id others keep an old one."""
+    if not mta_sts.enabled(settings):
         return []
-    name, ours = f"_mta-sts.{domain}", sts.record(settings)
+    name, ours = f"_mta-sts.{domain}", mta_sts.record(settings)
 
     def judge(answer: Answer) -> Verdict:
         found = [text for text in answer.records if text.lower().startswith("v=stsv1")]
@@ -255,9 +252,3 @@ def mta_sts(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
 
     said = verdict(lookups.everywhere(name, "TXT"), judge)
     return [finding("dns.mta_sts", f"{name} TXT", Severity.RECOMMENDED, ours, said)]
-
-
-def tags(text: str) -> dict[str, str]:
-    """Parse "name=value; name=value" (RFC 6376, 3.2)."""
-    pairs = (part.partition("=") for part in text.split(";"))
-    return {name.strip().lower(): value.strip() for name, _, value in pairs if name.strip()}

@@ -1,27 +1,19 @@
-"""One host's findings as a table to read, as JSON, and as a page (HTML)."""
+"""The findings of one host as a table to read, as JSON, and as a page (HTML)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from tasks.checks.finding import Finding, Severity, Status
+from tasks.text import cell, heading, json_heading, printable
+from wanted.rendering import render
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).resolve().parents[2] / "templates"),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    autoescape=True,  # what was seen comes from DNS and from other hosts
-)
 _COLOURS = {Status.OK: 32, Status.UNKNOWN: 33, Status.FAILED: 31}
 _BY_SEVERITY = list(Severity)
-#: What is well is one line each; a DKIM key is much longer.
+#: A check that is ok gets one line, which a DKIM key would not fit into.
 WIDTH = 100
 
 
@@ -37,14 +29,14 @@ class Report:
     findings: Sequence[Finding]
 
     def of(self, status: Status) -> list[Finding]:
-        """Return the findings that ended so; of those that failed, the gravest first."""
+        """Return the findings with this status; among the failed ones the gravest come first."""
         found = [each for each in self.findings if each.status == status]
         if status == Status.FAILED:
             found.sort(key=lambda each: _BY_SEVERITY.index(each.severity))
         return found
 
     def summary(self) -> dict[str, int]:
-        """Return how many checks ended how."""
+        """Return how many checks ended with each status."""
         counts = {str(status): len(self.of(status)) for status in Status}
         return {
             "checks": len(self.findings),
@@ -72,8 +64,7 @@ class Report:
 def as_json(report: Report) -> dict[str, Any]:
     """Return the report as what JSON can hold."""
     return {
-        "host": report.host,
-        "time": report.time.isoformat(timespec="seconds"),
+        **json_heading(report.host, report.time),
         "summary": report.summary(),
         "findings": [asdict(finding) for finding in report.findings],
     }
@@ -81,13 +72,13 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def as_html(report: Report) -> str:
     """Return the report as one self-contained page."""
-    template = _TEMPLATES.get_template("check/report.html.j2")
-    return template.render(report=report, Status=Status, unknown=_by_reason(report))
+    unknown = _by_reason(report)
+    return render("check/report.html.j2", report=report, Status=Status, unknown=unknown)
 
 
 def as_table(report: Report, colour: bool) -> str:
-    """Return the report for a terminal: what needs a hand comes last, where the eye is."""
-    lines = [f"{report.host}, {report.time:%Y-%m-%d %H:%M} UTC", ""]
+    """Return the report for a terminal; what to mend comes last, right above the prompt."""
+    lines = [heading(report.host, report.time), ""]
     for finding in report.of(Status.OK):
         lines.append(_line(Status.OK, finding.id, f"{finding.subject}: {finding.seen}", colour))
     for reason, ids in _by_reason(report):
@@ -96,21 +87,19 @@ def as_table(report: Report, colour: bool) -> str:
         what = f"{finding.subject} ({finding.severity})"
         lines += [
             _line(Status.FAILED, finding.id, what, colour),
-            f"{'':10}seen    {finding.seen}",
-            f"{'':10}wanted  {finding.wanted}",
-            f"{'':10}remedy  {finding.remedy}",
+            f"{'':10}seen    {printable(finding.seen)}",
+            f"{'':10}wanted  {printable(finding.wanted)}",
+            f"{'':10}remedy  {printable(finding.remedy)}",
         ]
     return "\n".join([*lines, "", report.headline()])
 
 
-def _line(status: Status, id: str, text: str, colour: bool) -> str:
+def _line(status: Status, check: str, text: str, colour: bool) -> str:
     word = f"{status:<8}"
     if colour:
         word = f"\033[{_COLOURS[status]}m{word}\033[0m"
-    what = f"{id:<20}  {text}" if id else text
-    if status == Status.OK and len(what) > WIDTH:
-        what = f"{what[: WIDTH - 1]}…"
-    return f"{word}  {what}"
+    what = f"{check:<20}  {text}" if check else text
+    return f"{word}  {cell(what, WIDTH) if status == Status.OK else printable(what)}"
 
 
 def _by_reason(report: Report) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""All checks of the current host, at the same time: reads its facts, asks the world, judges."""
+"""Run all checks of the current host at the same time: read its facts, ask the world, judge."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pyinfra import host
 from pyinfra.api import DeployError
 
 from facts.health import Health, HealthState
-from facts.opendkim import SigningKeys
+from facts.opendkim import SigningKeys, public_keys
 from facts.services import Services
 from settings.models import Settings
-from tasks.checks import blocklists, dane, dns, network, servers, tls, web
-from tasks.checks import host as machine
+from tasks.checks import blocklists, dane, dns, machine, network, servers, tls, web
 from tasks.checks.finding import Finding, Status
-from tasks.checks.lookups import Lookups, system_resolvers
 from tasks.checks.report import Report
+from tasks.lookups import Lookups, resolvers
+from tasks.reach import Place, places, published_ports
 
-#: After these nobody is asked in DNS any more.
+#: No question to DNS after these.
 DNS_SECONDS = 10.0
 THREADS = 32
 
@@ -35,18 +35,15 @@ def report(settings: Settings) -> Report:
     services = host.get_fact(Services)
     if "postfix" not in services:
         raise DeployError("is no mail host yet: run deploy.py (`make deploy`) first")
-    resolvers = (
-        [str(settings.mail_check_resolver)] if settings.mail_check_resolver else system_resolvers()
-    )
-    lookups = Lookups(resolvers, DNS_SECONDS)
+    lookups = Lookups(resolvers(settings), DNS_SECONDS)
     with ThreadPoolExecutor(THREADS) as threads:
-        # The world is asked while the host's facts are read.
+        # Ask the world while pyinfra reads the host's facts.
         asked = [threads.submit(check) for check in dns.checks(settings, lookups)]
         listed = threads.submit(blocklists.findings, settings, lookups)
-        published = _published()
+        published = published_ports(host.data.get("published_ports"))
         asked += [threads.submit(check) for check in web.checks(settings, published, lookups)]
         served = _look_at_ports(settings, published, lookups, threads)
-        keys = _keys(settings)
+        keys = public_keys(host.get_fact(SigningKeys), settings.mail_dkim_selector)
         asked += [threads.submit(check) for check in dns.key_checks(settings, keys, lookups)]
         health, read = _health(settings)
         shown = {port: look.result() for port, look in served.items()}
@@ -70,15 +67,6 @@ def report(settings: Settings) -> Report:
     return Report(settings.mail_hostname, began, _in_order(found))
 
 
-def _keys(settings: Settings) -> dict[str, str]:
-    """Return domain -> public key, of the selector that the host signs with."""
-    return {
-        domain: key["public_key"]
-        for domain, selectors in host.get_fact(SigningKeys).items()
-        if (key := selectors.get(settings.mail_dkim_selector)) and key["public_key"]
-    }
-
-
 def _health(settings: Settings) -> tuple[HealthState, tuple[float, float]]:
     """Return the Health fact, and our clock before and after."""
     before = time.time()
@@ -86,29 +74,21 @@ def _health(settings: Settings) -> tuple[HealthState, tuple[float, float]]:
     return health, (before, time.time())
 
 
-def _published() -> dict[int, tuple[str, int]]:
-    """Return port -> address and port where the inventory says that it is published; mostly {}."""
-    published: Mapping[object, object] = host.data.get("published_ports") or {}
-    return {int(str(port)): ("127.0.0.1", int(str(at))) for port, at in published.items()}
-
-
 def _look_at_ports(
     settings: Settings,
-    published: Mapping[int, tuple[str, int]],
+    published: Mapping[int, Place],
     lookups: Lookups,
     threads: ThreadPoolExecutor,
 ) -> dict[int, Future[tls.Served]]:
-    """Connect to each port, where it is published, or at the host's address."""
-    places = dict(published)
-    if not places:
-        address = settings.mail_ipv4 or settings.mail_ipv6
-        found = [str(address)] if address else sorted(lookups.addresses(settings.mail_hostname))
-        places = {port: (found[0] if found else settings.mail_hostname, port) for port in tls.PORTS}
-    chain = settings.mail_tls.mode != "self-signed"
+    """Start to look at each port, at the place where it is published or at the host's address."""
+    hosts: list[object] = [settings.mail_ipv4 or settings.mail_ipv6]
+    if not published and not hosts[0]:
+        hosts = [*sorted(lookups.addresses(settings.mail_hostname)), settings.mail_hostname]
+    chain = settings.mail_tls.trusted_by_others
     return {
-        port: threads.submit(tls.look, port, *places[port], chain)
+        port: threads.submit(tls.look, port, *place, chain)
         for port in tls.PORTS
-        if port in places
+        for place in places(port, published, hosts)[:1]
     }
 
 

@@ -1,17 +1,18 @@
-"""Checks of who answers in DNS: do the servers of a zone agree, and what does a resolver see?"""
+"""Checks of DNS servers: do the servers of a zone agree, and does the resolver agree with them?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from settings.models import Settings
+from tasks.answers import View, Zone
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, shown, unknown
-from tasks.checks.lookups import Lookups, View, Zone
+from tasks.lookups import Lookups
 
 
 def findings(settings: Settings, lookups: Lookups) -> list[Finding]:
-    """Judge what all other checks of DNS were answered: call it after them."""
+    """Judge the answers that all other checks of DNS got: call it after them."""
     views = list(lookups.views.values())
     names = [settings.mail_hostname, *settings.mail_domains, *settings.mail_null_domains]
     zones = {name: lookups.zone(name) for name in names}
@@ -21,7 +22,7 @@ def findings(settings: Settings, lookups: Lookups) -> list[Finding]:
     ]
     missing = [name for name, zone in zones.items() if not zone.name and not zone.error]
     found += [_no_zone(name) for name in missing if not _is_below(name, missing)]
-    # The address's own zone is the provider's: only a name that depends on who answers matters.
+    # The provider runs the reverse zone: it matters only where its servers name different hosts.
     reverse = [view for view in views if view.type == "PTR" and differing(view)]
     found += [authoritative(view.zone, [view]) for view in reverse]
     return [*found, resolver(lookups.resolvers, views)]
@@ -55,7 +56,7 @@ def authoritative(zone: Zone, views: Sequence[View]) -> Finding:
 
 
 def differing(view: View) -> list[str]:
-    """Return what each server says of a name and type, where not all say the same."""
+    """Return a line for each server's answer to a name and type, [] where all say the same."""
     if len({answer for answer in view.at.values() if not answer.error}) < 2:
         return [f"{view}: {answer.error}" for answer in view.at.values() if answer.error]
     return [
@@ -64,11 +65,11 @@ def differing(view: View) -> list[str]:
 
 
 def resolver(addresses: Sequence[str], views: Sequence[View]) -> Finding:
-    """dns.resolver: a resolver sees what the authoritative servers say."""
-    id, subject = "dns.resolver", f"resolver {', '.join(addresses) or 'of this machine'}"
+    """dns.resolver: the resolver says what the authoritative servers say."""
+    check, subject = "dns.resolver", f"resolver {', '.join(addresses) or 'of this machine'}"
     wanted = "the same as at the authoritative servers"
     if views and all(view.resolver.error for view in views):
-        return unknown(id, subject, Severity.INFO, views[0].resolver.error, wanted)
+        return unknown(check, subject, Severity.INFO, views[0].resolver.error, wanted)
     stale = [
         f"{view}: {view.resolver.error or shown(view.resolver)}"
         for view in views
@@ -78,4 +79,4 @@ def resolver(addresses: Sequence[str], views: Sequence[View]) -> Finding:
     ]
     remedy = "wait until its cache has expired (the record's TTL); ask another one if it stays"
     seen = "; ".join(stale) or f"{len(views)} names and types"
-    return plain(id, subject, Severity.INFO, bool(stale), seen, wanted, remedy)
+    return plain(check, subject, Severity.INFO, bool(stale), seen, wanted, remedy)

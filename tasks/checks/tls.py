@@ -1,4 +1,4 @@
-"""Checks of what the services show from outside: open ports, and the certificate on each."""
+"""Checks of the services from outside: which ports are open, and which certificate each shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wanted.certificates import names_of, uncovered
 
 SECONDS = 5.0
 SOON = timedelta(days=14)
-#: A certificate that lives for less than this is renewed later than SOON: see `soon`.
+#: A certificate with a shorter life is renewed later than SOON: see `soon`.
 SHORT_LIFE = timedelta(days=30)
 
 
@@ -28,8 +28,8 @@ class Port:
     A service as its clients see it.
 
     + service: as facts/services.py names it
-    + before_tls: what is said in the clear ahead of TLS: (our line, how the last line of the answer
-      begins); the greeting answers to nothing
+    + before_tls: the dialogue before TLS: (our line, how the last line of the answer begins); the
+      first of our lines is empty, as the server greets first
     + goodbye: ends the session in TLS
     """
 
@@ -56,7 +56,7 @@ class Served:
     What one port showed.
 
     + error: why there is no connection, "" where there is one
-    + dropped: the error is silence: something on the way throws the packets away
+    + dropped: nothing answered at all: a firewall on the way may drop the packets
     + no_tls: why there is no TLS, "" where there is
     + certificate: the host's own
     + untrusted: why this machine does not trust its chain, "" where it does
@@ -75,13 +75,13 @@ def look(port: int, address: str, at: int, chain: bool) -> Served:
     """
     Connect to a service as its clients do, and end the session properly.
 
-    + port: of the service, which says how TLS begins
-    + address, at: where it is reached: itself, or published elsewhere
-    + chain: whether this machine has to trust the certificate's chain; it can't say so without an
-      aborted handshake in the host's log where it does not
+    + port: the service's own, which tells how TLS begins
+    + address, at: address and port to connect to; they differ where a container's port is published
+    + chain: whether to verify the certificate's chain; where that fails, the host logs an aborted
+      handshake
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # the names are judged below, all of them
+    context.check_hostname = False  # _faults judges all the names
     why = ""
     if chain:
         context.load_default_certs()  # takes longer than all the rest
@@ -101,7 +101,7 @@ def _connect(port: Port, address: str, at: int, context: ssl.SSLContext) -> Serv
                 der, version = secured.getpeercert(binary_form=True), secured.version()
                 secured.sendall(port.goodbye + b"\r\n")
                 if not port.before_tls:
-                    secured.recv(4096)  # the greeting; who leaves ahead of it is logged as lost
+                    secured.recv(4096)  # leaving before the greeting, we are logged as lost
     except ssl.SSLCertVerificationError as error:
         return Served(untrusted=error.verify_message)
     except TimeoutError:
@@ -116,8 +116,8 @@ def _connect(port: Port, address: str, at: int, context: ssl.SSLContext) -> Serv
 
 
 def _refusal(plain: socket.socket, port: Port) -> str:
-    """Lead a session up to TLS; return what the server says instead, "" where it agrees."""
-    # The server says nothing more before our first byte of TLS, so nothing of it is read here.
+    """Speak until TLS begins; return the server's refusal, "" where it agrees."""
+    # The buffer takes no byte of TLS: the server waits for our first one.
     with plain.makefile("rb") as replies:
         for command, expected in port.before_tls:
             if command:
@@ -140,8 +140,8 @@ def findings(
     """
     Judge what the ports showed.
 
-    + inactive: services that don't run (host.units says so): their ports are not judged, nor
-      those where Postfix says "later" for want of its milter
+    + inactive: services that don't run, which is a finding of host.units: their ports are not
+      judged, nor ports where Postfix says "later" because its milter is missing
     """
     judged = {
         port: one
@@ -152,39 +152,39 @@ def findings(
 
 
 def reachable(served: Mapping[int, Served], inactive: Collection[str]) -> Finding:
-    """net.reachable: every port of the mail services can be connected to from here."""
+    """net.reachable: every port of the mail services takes a connection from here."""
     subject, wanted = f"ports {_ports(served)}", "every port answers"
     closed = {port: one for port, one in served.items() if one.error}
     seen = _by_port({port: one.error for port, one in closed.items()}, served)
-    id, severity = "net.reachable", Severity.REQUIRED
+    check, severity = "net.reachable", Severity.REQUIRED
     if not served:
         down = f"{', '.join(sorted(inactive))} not running (host.units)"
-        return unknown(id, "ports", severity, down, wanted)
+        return unknown(check, "ports", severity, down, wanted)
     if list(closed) == [25] and closed[25].dropped and len(served) > 1:
-        # What answers nothing on 25 while all others do is, most often, one's own access provider.
+        # If only port 25 is silent, the cause is most often the access provider of this machine.
         seen += "; most home connections block port 25: check again from elsewhere"
-        return unknown(id, subject, severity, seen, wanted)
+        return unknown(check, subject, severity, seen, wanted)
     remedy = "open them in the provider's and the host's firewall, for IPv4 and IPv6"
-    return plain(id, subject, severity, bool(closed), seen or "all answer", wanted, remedy)
+    return plain(check, subject, severity, bool(closed), seen or "all answer", wanted, remedy)
 
 
 def certificate(settings: Settings, served: Mapping[int, Served], now: datetime) -> Finding:
-    """tls.certificate: each port serves a certificate for all names, trusted, and not ending."""
-    id, wanted = "tls.certificate", f"a valid certificate for {', '.join(settings.names)}"
+    """tls.certificate: each port's certificate has all names, is trusted and does not end soon."""
+    check, wanted = "tls.certificate", f"a valid certificate for {', '.join(settings.names)}"
     shown = {port: one for port, one in served.items() if not one.error}
     if not shown:
-        return unknown(id, "ports", Severity.REQUIRED, "no port could be asked", wanted)
+        return unknown(check, "ports", Severity.REQUIRED, "no port could be asked", wanted)
     faults = {port: _faults(settings, one, now) for port, one in shown.items()}
     bad = {port: "; ".join(each) for port, each in faults.items() if each}
     ends_only = all(each == [_ending(shown[port])] for port, each in faults.items() if each)
     seen = _by_port(bad or {port: _ending(one) for port, one in shown.items()}, shown)
-    if settings.mail_tls.mode == "self-signed" and not bad:
+    if not settings.mail_tls.trusted_by_others and not bad:
         seen += "; self-signed, as configured: mail programs ask whether to trust it"
     severity = Severity.RECOMMENDED if bad and ends_only else Severity.REQUIRED
     remedy = "renew it, and run deploy.py, which puts it in place and reloads the services"
-    if renewal.runs(settings):
+    if renewal.enabled(settings):
         remedy = "run deploy.py; `journalctl -t mailhost-certificate` on the host says what failed"
-    return plain(id, f"ports {_ports(shown)}", severity, bool(bad), seen, wanted, remedy)
+    return plain(check, f"ports {_ports(shown)}", severity, bool(bad), seen, wanted, remedy)
 
 
 def _ending(served: Served) -> str:
@@ -206,29 +206,29 @@ def _faults(settings: Settings, served: Served, now: datetime) -> list[str]:
         faults.append(f"valid from {found.not_valid_before_utc:%Y-%m-%d} on only")
     if missing := uncovered(names_of(found), settings.names):
         faults.append(f"not for {', '.join(missing)}")
-    if settings.mail_tls.mode == "self-signed" and found.issuer != found.subject:
+    if not settings.mail_tls.trusted_by_others and found.issuer != found.subject:
         faults.append(f"not self-signed, but issued by {found.issuer.rfc4514_string()}")
-    if served.untrusted and not faults:  # what has expired is not trusted either: once is enough
+    if served.untrusted and not faults:  # an expired one is not trusted either: say one reason
         faults.append(f"not trusted: {served.untrusted}")
     return faults
 
 
 def soon(certificate: x509.Certificate) -> timedelta:
-    """Return what should be left of a certificate: renewal begins at a third of its lifetime."""
+    """Return how long a certificate should still last; renewal begins at a third of its life."""
     life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     return SOON if life > SHORT_LIFE else life / 5
 
 
 def version(served: Mapping[int, Served]) -> Finding:
-    """tls.version: TLS 1.2 or 1.3, the older ones being broken (RFC 8996)."""
-    id, wanted = "tls.version", "TLSv1.2 or TLSv1.3"
+    """tls.version: each port speaks TLS 1.2 or 1.3; older versions are broken (RFC 8996)."""
+    check, wanted = "tls.version", "TLSv1.2 or TLSv1.3"
     versions = {port: one.version for port, one in served.items() if one.version}
     if not versions:
-        return unknown(id, "ports", Severity.RECOMMENDED, "no port could be asked", wanted)
+        return unknown(check, "ports", Severity.RECOMMENDED, "no port could be asked", wanted)
     old = {port: each for port, each in versions.items() if each not in ("TLSv1.2", "TLSv1.3")}
     remedy = "run deploy.py: it allows these two only"
     seen, subject = _by_port(old or versions, versions), f"ports {_ports(versions)}"
-    return plain(id, subject, Severity.RECOMMENDED, bool(old), seen, wanted, remedy)
+    return plain(check, subject, Severity.RECOMMENDED, bool(old), seen, wanted, remedy)
 
 
 def _ports(ports: Collection[int]) -> str:
@@ -236,7 +236,7 @@ def _ports(ports: Collection[int]) -> str:
 
 
 def _by_port(said: Mapping[int, str], asked: Collection[int]) -> str:
-    """Return "what (ports 25, 465); other (port 993)", without ports where it is said of all."""
+    """Return "what (ports 25, 465); other (port 993)"; no ports are named if it is all of them."""
     parts = []
     for what in unrepeated(said.values()):
         ports = [port for port, each in said.items() if each == what]

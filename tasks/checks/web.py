@@ -1,6 +1,6 @@
 """
-Checks of what is fetched over HTTPS: the MTA-STS policy, and the settings for mail programs, each
-as its clients fetch it.
+Checks of the documents on HTTPS, fetched as clients do: the MTA-STS policy, and the settings for
+mail programs.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.https import Fetched, fetch
 from tasks.checks.judging import plain, unknown
-from tasks.checks.lookups import Lookups
+from tasks.lookups import Lookups
+from tasks.reach import Place, places
 from wanted import clients, mta_sts
 
 
 def checks(
-    settings: Settings, published: Mapping[int, tuple[str, int]], lookups: Lookups
+    settings: Settings, published: Mapping[int, Place], lookups: Lookups
 ) -> list[Callable[[], list[Finding]]]:
     """
-    Return every check; each may run in its own thread.
+    Return the checks; each may run in its own thread.
 
-    + published: port -> address and port where it is reached instead of at its name's address
+    + published: port -> where to connect instead of the address of the name
     """
     found: list[Callable[[], list[Finding]]] = []
     for domain in settings.mail_domains:
-        if mta_sts.runs(settings):
+        if mta_sts.enabled(settings):
             found.append(partial(policy, settings, domain, published, lookups))
         if settings.mail_web:
             found.append(partial(documents_served, settings, domain, published, lookups))
@@ -38,47 +39,42 @@ def _ask(
     settings: Settings,
     url: str,
     method: str,
-    published: Mapping[int, tuple[str, int]],
+    published: Mapping[int, Place],
     lookups: Lookups,
 ) -> Fetched | None:
-    """Return what came of it; None where this machine can't ask."""
+    """Return the answer to a request; None where this machine can't ask."""
     name, _, path = url.partition("/")
-    place = published.get(443)
-    if published and place is None:
-        return None
     ours = settings.mail_ipv4 or settings.mail_ipv6
-    if place is None and settings.mail_web and ours:  # whether names lead there, dns.web_names says
-        place = (str(ours), 443)
-    if place is None:
+    hosts = [str(ours)] if settings.mail_web and ours else []  # dns.web_names judges the name
+    if not hosts and not published:
         answers = [lookups.ask(name, kind) for kind in ("A", "AAAA")]
-        addresses = [address for answer in answers for address in answer.records]
-        if not addresses:
-            errors = [answer.error for answer in answers if answer.error]
-            return None if errors else Fetched(error=f"{name} has no address")
-        place = (addresses[0], 443)
-    trusted = not (settings.mail_web and settings.mail_tls.mode == "self-signed")
-    return fetch(name, path, method, place, trusted)
+        hosts = [address for answer in answers for address in answer.records]
+        if not hosts and not any(answer.error for answer in answers):
+            return Fetched(error=f"{name} has no address")
+    found = places(443, published, hosts)
+    trusted = settings.mail_tls.trusted_by_others or not settings.mail_web
+    return fetch(name, path, method, found[0], trusted) if found else None
 
 
 def policy(
-    settings: Settings, domain: str, published: Mapping[int, tuple[str, int]], lookups: Lookups
+    settings: Settings, domain: str, published: Mapping[int, Place], lookups: Lookups
 ) -> list[Finding]:
-    """web.mta_sts: the policy that others fetch is the one of the settings (RFC 8461, 3.3)."""
+    """web.mta_sts: others fetch the policy that the settings want (RFC 8461, 3.3)."""
     url = f"mta-sts.{domain}/{mta_sts.PATH}"
     got = _ask(settings, url, "GET", published, lookups)
     return [judged_policy(settings, f"https://{url}", got)]
 
 
 def judged_policy(settings: Settings, url: str, got: Fetched | None) -> Finding:
-    """Return what is to be said of a policy as it was fetched."""
-    id, wanted = "web.mta_sts", mta_sts.policy(settings).strip().replace("\n", ", ")
+    """Return the finding on a policy that was fetched."""
+    check, wanted = "web.mta_sts", mta_sts.policy(settings).strip().replace("\n", ", ")
     severity = Severity.RECOMMENDED
     if got is None:
-        return unknown(id, url, severity, "nobody could be asked", wanted)
+        return unknown(check, url, severity, "nobody could be asked", wanted)
     remedy = "run deploy.py" if settings.mail_web else "serve what `make web` writes, as it says"
     if fault := _refused(got, "text/plain"):
         return plain(
-            id, url, severity, True, fault, wanted, f"{remedy}; without it no policy holds"
+            check, url, severity, True, fault, wanted, f"{remedy}; without it no policy holds"
         )
     ours, theirs = _fields(mta_sts.policy(settings)), _fields(got.text)
     wrong = [key for key in ours if theirs.get(key) != ours[key]]
@@ -86,11 +82,11 @@ def judged_policy(settings: Settings, url: str, got: Fetched | None) -> Finding:
     if "mx" in wrong and theirs.get("mode") == ["enforce"]:
         severity = Severity.REQUIRED
         remedy += f"; others send no mail while the policy has no mx: {settings.mail_hostname}"
-    return plain(id, url, severity, bool(wrong), seen or "as wanted", wanted, remedy)
+    return plain(check, url, severity, bool(wrong), seen or "as wanted", wanted, remedy)
 
 
 def excused(finding: Finding) -> Finding:
-    """Return unknown for what only fails by the certificate that tls.certificate has named."""
+    """Return "unknown" for a check of HTTPS that failed by the certificate: that has a finding."""
     if not finding.id.startswith("web.") or not finding.seen.startswith("the certificate"):
         return finding
     why = "the certificate is not right (tls.certificate)"
@@ -98,7 +94,7 @@ def excused(finding: Finding) -> Finding:
 
 
 def _refused(got: Fetched, *types: str) -> str:
-    """Return why a client takes nothing from an answer, "" where it does."""
+    """Return why a client rejects an answer, "" where it accepts it."""
     if got.error:
         return got.error
     if got.status != 200:
@@ -107,7 +103,7 @@ def _refused(got: Fetched, *types: str) -> str:
 
 
 def _fields(text: str) -> dict[str, list[str]]:
-    """Parse a policy's "key: value" lines; of which `mx` may come several times."""
+    """Parse the "key: value" lines of a policy; `mx` may come several times."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         key, _, value = line.partition(":")
@@ -116,32 +112,34 @@ def _fields(text: str) -> dict[str, list[str]]:
 
 
 def documents_served(
-    settings: Settings, domain: str, published: Mapping[int, tuple[str, int]], lookups: Lookups
+    settings: Settings, domain: str, published: Mapping[int, Place], lookups: Lookups
 ) -> list[Finding]:
     """web.autoconfig, web.autodiscover: mail programs get the host's name and ports."""
     found = []
-    for id, method, url in (
+    for check, method, url in (
         ("web.autoconfig", "GET", f"autoconfig.{domain}/mail/config-v1.1.xml"),
         ("web.autodiscover", "POST", f"autodiscover.{domain}/autodiscover/autodiscover.xml"),
     ):
         got = _ask(settings, url, method, published, lookups)
-        found.append(judged_settings(id, f"https://{url}", clients.documents(settings)[url], got))
+        found.append(
+            judged_settings(check, f"https://{url}", clients.documents(settings)[url], got)
+        )
     return found
 
 
-def judged_settings(id: str, url: str, wanted: str, got: Fetched | None) -> Finding:
-    """Return what is to be said of a document for mail programs as it was fetched."""
+def judged_settings(check: str, url: str, wanted: str, got: Fetched | None) -> Finding:
+    """Return the finding on a document for mail programs that was fetched."""
     severity, shown = Severity.RECOMMENDED, _servers(wanted)
     if got is None:
-        return unknown(id, url, severity, "nobody could be asked", shown)
+        return unknown(check, url, severity, "nobody could be asked", shown)
     fault = _refused(got, "application/xml", "text/xml")
     seen = fault or _servers(got.text)
     remedy = "run deploy.py, and see that the name leads to the host (dns.web_names)"
-    return plain(id, url, severity, seen != shown, seen, shown, remedy)
+    return plain(check, url, severity, seen != shown, seen, shown, remedy)
 
 
 def _servers(text: str) -> str:
-    """Return the hosts and ports of a document of either kind, in its order."""
+    """Return the hosts and ports that a document names, whichever of the two kinds it is."""
     try:
         elements = [(each.tag.rpartition("}")[2].lower(), each.text) for each in _tree(text).iter()]
     except ElementTree.ParseError as error:
@@ -152,6 +150,6 @@ def _servers(text: str) -> str:
 
 
 def _tree(text: str) -> ElementTree.Element:
-    if "<!DOCTYPE" in text:  # entities could make it endless
+    if "<!DOCTYPE" in text:  # its entities could expand without end
         raise ElementTree.ParseError("a document type, which these have not")
     return ElementTree.fromstring(text)

@@ -1,4 +1,4 @@
-"""Drift of the files that the package owns, and of their folders: content, owner, mode."""
+"""Drift of the files that the deploy owns, and of their folders: content, owner, mode."""
 
 from __future__ import annotations
 
@@ -6,35 +6,21 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from facts.configuration import FileState
 from layout import WEB
-from services.service import File
+from services.configuration import WantedFile
+from services.service import Place
 from tasks.drifts.row import Row, moment
 
-#: What somebody wrote by hand is not shown where it looks like a password, a hash or a key.
+#: A line that somebody wrote by hand is hidden if it may hold a password, a hash or a key.
 _MAY_BE_SECRET = re.compile(r"pass|secret|token|private|\{[A-Z0-9-]+\}|\$\w+\$|:.*@", re.IGNORECASE)
 _HIDDEN = "(not shown, it may hold a secret)"
 
 
-@dataclass(frozen=True)
-class Place:
-    """
-    A file or folder whose content is not ours to say, but whose owner and mode are.
-
-    + owner: user and group, e.g. "opendkim:opendkim"
-    + mode: as in stat(1), e.g. "600"
-    """
-
-    path: str
-    owner: str
-    mode: str
-
-
-def changed(files: Sequence[File], states: Mapping[str, FileState]) -> list[str]:
-    """Return the files whose text on the host may be read to say what is different in it."""
+def changed(files: Sequence[WantedFile], states: Mapping[str, FileState]) -> list[str]:
+    """Return the files that differ and hold no secret: their text may be read and compared."""
     return [
         file.path
         for file in files
@@ -45,7 +31,7 @@ def changed(files: Sequence[File], states: Mapping[str, FileState]) -> list[str]
     ]
 
 
-def _content_differs(file: File, state: FileState) -> bool:
+def _content_differs(file: WantedFile, state: FileState) -> bool:
     if file.content is None:
         return True
     return not file.learned and state.sha256 != _sha256(file.content)
@@ -56,7 +42,7 @@ def _sha256(content: str) -> str:
 
 
 def content(
-    files: Sequence[File],
+    files: Sequence[WantedFile],
     states: Mapping[str, FileState],
     texts: Mapping[str, str],
     logins: Mapping[str, Sequence[str]],
@@ -64,8 +50,8 @@ def content(
     """
     Judge what is in the files.
 
-    + texts: of those that `changed` returns
-    + logins: passwd-file -> the names on the host, none in an empty one; no more of it is shown
+    + texts: of the files that `changed` returns
+    + logins: passwd-file -> the names in it on the host; nothing else of it is shown
     """
     for file in files:
         state = states.get(file.path)
@@ -87,8 +73,8 @@ def content(
                 yield Row(file.path, wanted, found, since)
 
 
-def _logins(file: File, found: Sequence[str], state: FileState) -> Iterator[Row]:
-    """Name who is in a passwd-file and should not be, or the other way round."""
+def _logins(file: WantedFile, found: Sequence[str], state: FileState) -> Iterator[Row]:
+    """Name the logins that a passwd-file has and should not have, and those that it lacks."""
     names = [line.partition(":")[0] for line in (file.content or "").splitlines()]
     since = moment(state.modified)
     strangers = sorted(set(found) - set(names))
@@ -102,7 +88,7 @@ def _logins(file: File, found: Sequence[str], state: FileState) -> Iterator[Row]
 
 
 def difference(wanted: str, found: str) -> tuple[str, str]:
-    """Return the first lines that differ, as wanted and as found, and how many more there are."""
+    """Return the first line that differs, as wanted and as found; and how many more differ."""
     left, right = wanted.splitlines(), found.splitlines()
     blocks = [
         (left[i1:i2], right[j1:j2])
@@ -123,9 +109,9 @@ def difference(wanted: str, found: str) -> tuple[str, str]:
 
 
 def owners(
-    files: Sequence[File], places: Sequence[Place], states: Mapping[str, FileState]
+    files: Sequence[WantedFile], places: Sequence[Place], states: Mapping[str, FileState]
 ) -> Iterator[Row]:
-    """Judge who may read and write the files and the places."""
+    """Judge owner and mode of the files and the places."""
     ours = [
         Place(file.path, f"{file.owner}:{file.group}", file.mode)
         for file in files
@@ -139,7 +125,7 @@ def owners(
 
 
 def writers(folders: Sequence[str], states: Mapping[str, FileState]) -> Iterator[Row]:
-    """Judge who may write in the files' folders, and so may replace the files."""
+    """Judge who may write to the folders, and so may replace the files in them."""
     for folder in folders:
         state = states.get(folder)
         if state and (state.owner != "root" or int(state.mode, 8) & 0o022):
@@ -157,7 +143,7 @@ def folders(paths: Sequence[str]) -> list[str]:
 
 
 def leftovers(known: Sequence[str], states: Mapping[str, FileState]) -> Iterator[Row]:
-    """Name what a run that was killed left aside, and what is served besides ours."""
+    """Name what a killed run left behind, and files on the web server that are not ours."""
     for path in sorted(states.keys() - set(known)):
         served = path.startswith(f"{WEB}/")
         found = "served beside ours" if served else "left by a run that was cut off"
@@ -165,7 +151,7 @@ def leftovers(known: Sequence[str], states: Mapping[str, FileState]) -> Iterator
 
 
 def missing(places: Sequence[Place], states: Mapping[str, FileState]) -> Iterator[Row]:
-    """Name the places that are not there."""
+    """Name the places that do not exist."""
     for place in places:
         if place.path not in states:
             yield Row(place.path, f"{place.owner} {place.mode}", "no such file")

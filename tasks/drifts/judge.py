@@ -10,19 +10,17 @@ from facts.configuration import FileState
 from facts.firewall import FirewallState
 from facts.live import LiveState
 from facts.machine import MachineState
-from facts.opendkim import KEYS
 from facts.packages import PackageStates
 from facts.services import ServiceState
 from layout import PEM
-from services import dovecot, renewal
-from services import packages as debian
-from services.service import Configuration, File
+from services import dovecot
+from services.configuration import Configuration, WantedFile, wanted_packages
+from services.service import Place
 from settings.models import Settings
 from tasks.drifts import files, machine, network, units
-from tasks.drifts.files import Place
 from tasks.drifts.row import Row
 
-PASSWD_FILES = (dovecot.USERS, dovecot.PROBE_USERS)
+PASSWD_FILES = (dovecot.USERS, dovecot.SCORE_USERS)
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Seen:
     + texts: of the files that `readable` names
     """
 
-    system: MachineState
+    machine: MachineState
     packages: PackageStates
     firewall: FirewallState
     units: Mapping[str, ServiceState]
@@ -44,9 +42,9 @@ class Seen:
 
 def paths(settings: Settings, configurations: Sequence[Configuration]) -> list[str]:
     """Return every file and folder whose state is wanted."""
-    ours = [file.path for file in _files(configurations)]
-    keys = [key.path for key in dkim_keys(settings)]
-    return list(dict.fromkeys([*ours, PEM, *keys, *machine.FILES, *files.folders([*ours, PEM])]))
+    ours = [*(file.path for file in _files(configurations)), PEM]
+    places = [place.path for place in _places(settings, configurations)]
+    return list(dict.fromkeys([*ours, *places, *machine.FILES, *files.folders(ours)]))
 
 
 def readable(configurations: Sequence[Configuration], states: Mapping[str, FileState]) -> list[str]:
@@ -66,51 +64,48 @@ def rows(
 
     + ssh: where sshd may listen
     """
-    ours, keys, live = _files(configurations), dkim_keys(settings), seen.live
+    ours, places, live = _files(configurations), _places(settings, configurations), seen.live
     logins = {path: live.logins.get(path, ()) for path in PASSWD_FILES}
-    places = [*keys, Place(PEM, "root:root", "600")]
     drifted = [
         *files.content(ours, seen.states, seen.texts, logins),
         *files.owners(ours, places, seen.states),
         *files.writers(files.folders([*(file.path for file in ours), PEM]), seen.states),
-        *files.missing(keys, seen.states),
+        *files.missing([place for place in places if place.path != PEM], seen.states),
         *files.leftovers(paths(settings, configurations), seen.states),
     ]
     inactive = [
-        name
-        for name in units.wanted(configurations)
-        if name not in (renewal.TIMER, renewal.PATH)  # all ports are served without them
-        and (name not in seen.units or not seen.units[name].active)
+        each.name
+        for each in units.wanted(configurations)
+        if not each.name.endswith((".timer", ".path"))  # all ports are served without them
+        and (each.name not in seen.units or not seen.units[each.name].active)
     ]
+    servers = network.servers(configurations)
+    services = [each.service for each in configurations]
+    debian = wanted_packages(services, settings, seen.machine)
     return [
-        *machine.packages(debian.wanted(settings, seen.system), seen.packages),
-        *machine.names(settings, seen.system, seen.states),
-        *machine.resources(settings, seen.system),
-        *machine.accounts(seen.system, live.superusers),
-        *machine.mail_folders(seen.system, seen.states, live.loose_folders),
+        *machine.packages(debian, seen.packages),
+        *machine.names(settings, seen.machine, seen.states),
+        *machine.resources(settings, seen.machine),
+        *machine.accounts(seen.machine, live.superusers),
+        *machine.mail_folders(seen.machine, seen.states, live.loose_folders),
         *drifted,
         *units.states(configurations, seen.units, {row.what for row in drifted}),
         *units.overrides(configurations, seen.units),
         *network.firewall(settings, seen.firewall),
-        *network.listeners(settings, live.listeners, inactive, ssh, open_ports(settings)),
+        *network.listeners(servers, live.listeners, inactive, ssh, open_ports(settings)),
         *network.certificates(
-            settings, live, network.asked(settings, live.listeners, inactive), now
+            settings, live, network.asked(servers, live.listeners, inactive), now
         ),
     ]
 
 
-def _files(configurations: Sequence[Configuration]) -> list[File]:
+def _files(configurations: Sequence[Configuration]) -> list[WantedFile]:
     return [file for each in configurations for file in each.files]
 
 
-def dkim_keys(settings: Settings) -> list[Place]:
-    """Return the DKIM keys, which the host made for itself, and their folders."""
-    owner, selector = "opendkim:opendkim", settings.mail_dkim_selector
-    found = [Place(KEYS, owner, "700")]
-    for domain in settings.mail_domains:
-        folder = f"{KEYS}/{domain}"
-        found += [Place(folder, owner, "700"), Place(f"{folder}/{selector}.private", owner, "600")]
-    return found
+def _places(settings: Settings, configurations: Sequence[Configuration]) -> list[Place]:
+    """Return what the host made for itself: keys, and the certificate."""
+    return [place for each in configurations for place in each.service.places(settings)]
 
 
 def open_ports(settings: Settings) -> set[int]:

@@ -10,7 +10,7 @@ from facts.machine import MachineState
 from facts.packages import PackageStates
 from layout import MAIL_FOLDER
 from services import updates
-from services.journald import DEFAULT_TIME_DAEMON
+from services.base import DEFAULT_TIME_DAEMON
 from settings.models import Settings
 from tasks.drifts.row import Row, moment
 
@@ -40,7 +40,7 @@ def resources(settings: Settings, machine: MachineState) -> Iterator[Row]:
         and machine.swap_room >= 2 * settings.mail_swap_size
     ):
         yield Row("swap", f"{settings.mail_swap_size} bytes", "none")
-    if updates.runs(settings) and not machine.update_timers:
+    if updates.enabled(settings) and not machine.update_timers:
         yield Row("apt-daily timers", "enabled and active", "not, or not both")
     if machine.clock_untried:
         yield Row(DEFAULT_TIME_DAEMON, "running", "never started since the boot")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from ipaddress import ip_address
 
@@ -11,27 +11,27 @@ from facts.live import Listener, LiveState
 from facts.tls import CertificateState
 from layout import PEM
 from operations.certificate import renewal_reason
-from services import firewall as rules
-from services import renewal, web
+from services import renewal
+from services.configuration import Configuration
+from services.service import Service
 from settings.models import Settings
-from tasks.checks.tls import PORTS
 from tasks.drifts.row import Row, moment
 from wanted.certificates import uncovered
 
-#: Who holds the socket of a service, as ss(8) names it.
-_MASTERS = {"postfix": {"master"}, "dovecot": {"dovecot"}, web.NAME: web.PROCESSES}
 #: With a socket unit, systemd holds sshd's.
 _SSH = {"sshd", "systemd", "init"}
 
 
-def _services(settings: Settings) -> dict[int, str]:
+def servers(configurations: Iterable[Configuration]) -> dict[int, Service]:
     """Return port -> service of all that has to listen, in TLS."""
-    found = {port: each.service for port, each in PORTS.items()}
-    return {**found, web.PORT: web.NAME} if web.runs(settings) else found
+    found = {
+        port: each.service for each in configurations if each.enabled for port in each.service.ports
+    }
+    return dict(sorted(found.items()))
 
 
 def listeners(
-    settings: Settings,
+    servers: Mapping[int, Service],
     found: Collection[Listener] | None,
     inactive: Collection[str],
     ssh: Collection[int],
@@ -40,6 +40,7 @@ def listeners(
     """
     Name the TCP ports that others can reach and nobody asked for, and those that are missing.
 
+    + servers: port -> service that has to listen there
     + inactive: services that don't run: their ports are not missed
     + ssh: ports of sshd
     + known: ports of other software, `mail_open_ports`
@@ -47,31 +48,30 @@ def listeners(
     if found is None:
         yield Row("ports", "known ones", "ss(8) could not be run")
         return
-    services = _services(settings)
     reachable = [each for each in found if not _loopback(each.address)]
     for port in sorted({each.port for each in reachable}):
         each = [one for one in reachable if one.port == port]
         names = {name for one in each for name in one.processes}
-        if not _expected(port, names, services.get(port), ssh, known):
+        if not _expected(port, names, servers.get(port), ssh, known):
             where = ", ".join(sorted({one.address for one in each}))
             who = ", ".join(sorted(names)) or "a process"
             since = min((one.since for one in each if one.since), default=0.0)
-            wanted = services.get(port, "nothing listens")
+            wanted = servers[port].name if port in servers else "nothing listens"
             yield Row(f"port {port}", wanted, f"{who} on {where}", moment(since))
-    for port, service in services.items():
-        if service not in inactive and port not in {each.port for each in reachable}:
-            yield Row(f"port {port}", service, "nothing listens")
+    for port, service in servers.items():
+        if service.name not in inactive and port not in {each.port for each in reachable}:
+            yield Row(f"port {port}", service.name, "nothing listens")
 
 
 def _expected(
     port: int,
     names: Collection[str],
-    service: str | None,
+    service: Service | None,
     ssh: Collection[int],
     known: Collection[int],
 ) -> bool:
     if service:
-        return not names or not _MASTERS[service].isdisjoint(names)
+        return not names or not service.listeners.isdisjoint(names)
     if port in ssh and (not names or _SSH & set(names)):
         return True
     return port in known
@@ -85,7 +85,7 @@ def _loopback(address: str) -> bool:
 
 def firewall(settings: Settings, found: FirewallState) -> Iterator[Row]:
     """Judge the rules in force; what is in their files is judged as other files are."""
-    if not rules.runs(settings):
+    if not settings.mail_firewall:
         if found.table:
             yield Row("firewall", "none", "rules in force")
         return
@@ -109,16 +109,16 @@ def certificates(
     + asked: ports that have to show one: where the service runs and listens
     """
     disk, served = live.certificate, live.served
-    if settings.mail_tls.mode == "self-signed" and (
+    if not settings.mail_tls.trusted_by_others and (
         reason := renewal_reason(disk, settings.names, now)
     ):
         wanted = f"self-signed, for {', '.join(settings.names)}"
         yield Row(PEM, wanted, reason, _since(disk, now))
     if disk is None:
         return  # files are judged as files
-    if settings.mail_tls.mode != "self-signed" and disk.not_after < now:
+    if settings.mail_tls.trusted_by_others and disk.not_after < now:
         yield Row(PEM, "a valid certificate", _until(disk), disk.not_after)
-    if renewal.runs(settings) and (found := _unfit(settings, disk)):
+    if renewal.enabled(settings) and (found := _unfit(settings, disk)):
         yield Row(PEM, f"issued, for {', '.join(settings.names)}", found, disk.not_before)
     mute = [port for port in asked if port not in served]
     if mute:
@@ -156,7 +156,7 @@ def _ports(what: str, ports: Collection[int]) -> str:
 
 
 def asked(
-    settings: Settings, found: Collection[Listener] | None, inactive: Collection[str]
+    servers: Mapping[int, Service], found: Collection[Listener] | None, inactive: Collection[str]
 ) -> list[int]:
     """Return the ports that have to show a certificate; none of Postfix while anything is down."""
     # Without its milter, Postfix says "later" before it gets to TLS.
@@ -164,6 +164,6 @@ def asked(
     listening = {each.port for each in found or ()}
     return [
         port
-        for port, service in _services(settings).items()
-        if port in listening and service not in held | set(inactive)
+        for port, service in servers.items()
+        if port in listening and service.name not in held | set(inactive)
     ]

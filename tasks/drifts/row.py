@@ -1,4 +1,4 @@
-"""One difference between a host and what it was deployed as."""
+"""One difference between a host and how it was deployed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 class Row:
     """
     + what: a file, a service, a port, …
-    + since: when it came to be so, None where nothing on the host tells
+    + since: when it changed, None where the host does not tell
     """
 
     what: str

@@ -15,9 +15,8 @@ from facts.packages import Packages
 from facts.services import Services
 from layout import MAIL_FOLDER
 from preflight import checked_settings
-from services import all as services
-from services import firewall, packages, web
-from services.service import Configuration
+from services.all import ALL
+from services.configuration import configurations, served_ports, wanted_packages, watched
 from tasks.drifts import judge
 from tasks.drifts.judge import Seen
 from tasks.drifts.report import Report
@@ -30,28 +29,32 @@ def report() -> Report:
     Raises DeployError where the inventory is wrong or the host is no mail host yet.
     """
     now = datetime.now(UTC)
-    system = host.get_fact(Machine)
-    settings = checked_settings(system)
-    rules = firewall.files(firewall.rules(settings, system.ssh_ports))
-    configurations = [*services.configurations(settings, system), Configuration(None, rules)]
-    units = host.get_fact(Services)
+    machine = host.get_fact(Machine)
+    settings = checked_settings(machine)
+    wanted = list(configurations(ALL, settings, machine).values())
+    units = host.get_fact(Services, watched=watched(ALL))
     if "postfix" not in units:
         raise DeployError("is no mail host yet: run deploy.py (`make deploy`) first")
-    states = host.get_fact(ManagedFiles, paths=judge.paths(settings, configurations))
-    changed = judge.readable(configurations, states)
+    folders = [folder.path for each in ALL for folder in each.folders]
+    paths = judge.paths(settings, wanted)
+    states = host.get_fact(ManagedFiles, paths=paths, folders=folders)
+    changed = judge.readable(wanted, states)
     texts: dict[str, str] = host.get_fact(FileContents, paths=changed) if changed else {}
     seen = Seen(
-        system=system,
-        packages=host.get_fact(Packages, packages=packages.wanted(settings, system)),
+        machine=machine,
+        packages=host.get_fact(Packages, packages=wanted_packages(ALL, settings, machine)),
         units=units,
         firewall=host.get_fact(Firewall),
         states=states,
         live=host.get_fact(
-            Live, folder=MAIL_FOLDER, passwd_files=judge.PASSWD_FILES, web=web.runs(settings)
+            Live,
+            folder=MAIL_FOLDER,
+            passwd_files=judge.PASSWD_FILES,
+            ports=served_ports(ALL, settings),
         ),
         texts=texts,
     )
     # sshd's own port, and the one that the inventory reaches it at.
     ssh = {22, int(host.data.get("ssh_port") or 22)}
-    rows = judge.rows(settings, configurations, seen, now, ssh)
+    rows = judge.rows(settings, wanted, seen, now, ssh)
     return Report(settings.mail_hostname, now, rows)

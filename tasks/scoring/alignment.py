@@ -1,12 +1,14 @@
-"""DMARC (RFC 9989): is there a policy, and do SPF or DKIM speak for the address in From?"""
+"""DMARC (RFC 9989): is there a policy, and does SPF or DKIM pass for the domain in From?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tasks.scoring.lookup import Lookup
+from tasks.answers import tags
+from tasks.lookups import Lookups
 from tasks.scoring.message import Received
 from tasks.scoring.part import Aspect, Part
+from tasks.scoring.questions import records
 
 LOST = 1.5
 ASPECT = Aspect("score.dmarc", "DMARC", "a policy, met by SPF or DKIM of the same domain")
@@ -14,12 +16,13 @@ ASPECT = Aspect("score.dmarc", "DMARC", "a policy, met by SPF or DKIM of the sam
 Policy = tuple[str, dict[str, str]]
 
 
-def policies(domain: str, lookup: Lookup) -> list[Policy]:
-    """Return the nearest DMARC records, of the domain or one above it, and where they are."""
+def policies(domain: str, lookups: Lookups) -> list[Policy]:
+    """Return (name, tags) of the nearest DMARC records, at the domain or at one above it."""
     for name in _upwards(domain):
-        found = [text for text in lookup.texts(f"_dmarc.{name}") if text.startswith("v=DMARC1")]
+        texts = records(lookups, f"_dmarc.{name}", "TXT")
+        found = [text for text in texts if text.startswith("v=DMARC1")]
         if found:
-            return [(name, _tags(text)) for text in found]
+            return [(name, tags(text)) for text in found]
     return []
 
 
@@ -29,14 +32,9 @@ def _upwards(domain: str) -> Iterator[str]:
         yield ".".join(labels[at:])
 
 
-def _tags(record: str) -> dict[str, str]:
-    pairs = (tag.partition("=") for tag in record.split(";"))
-    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
-
-
 def aligned(author: str, domain: str, mode: str) -> bool:
     """
-    Whether a domain speaks for the author's: the same one, or in relaxed mode one below the other.
+    Whether two domains are aligned: they are the same, or in relaxed mode one is below the other.
 
     + mode: "s" or "r", as in adkim= and aspf=
     """

@@ -1,4 +1,4 @@
-"""A received message, judged from every side at the same time."""
+"""All parts of the score of a received message, judged at the same time."""
 
 from __future__ import annotations
 
@@ -7,43 +7,36 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from settings.models import Settings
-from tasks.scoring import (
-    alignment,
-    message,
-    names,
-    sender_policy,
-    signature,
-    spamassassin,
-    submission,
-)
-from tasks.scoring.lookup import Lookup, LookupFailed
-from tasks.scoring.message import Address, Received
-from tasks.scoring.part import Aspect, Part, ScoreError
+from tasks.answers import Address
+from tasks.lookups import Lookups
+from tasks.reach import Place
+from tasks.scoring import alignment, message, names, signature, spamassassin, spf, submission
+from tasks.scoring.message import Received
+from tasks.scoring.part import Aspect, Part
+from tasks.scoring.questions import LookupFailed, addresses, pointers, score_lookups
 
 
-def judge(settings: Settings, received: Received, published: Mapping[int, int]) -> list[Part]:
-    """Return every part of the score; what DNS does not answer is unknown, not wrong."""
-    try:
-        lookup = Lookup(settings.mail_check_resolver)
-    except LookupFailed as error:
-        raise ScoreError(str(error)) from None
+def judge(settings: Settings, received: Received, published: Mapping[int, Place]) -> list[Part]:
+    """Return every part of the score; a part is unknown, not wrong, if DNS does not answer."""
+    lookups = score_lookups(settings)
     sending, now = sending_addresses(settings), datetime.now(UTC)
     with ThreadPoolExecutor() as pool:
-        spam = pool.submit(_spamassassin, received, sending, lookup, now)
-        policy = pool.submit(sender_policy.results, received, sending, lookup)
-        signed = pool.submit(signature.signatures, received, lookup)
-        dmarc = pool.submit(alignment.policies, received.from_domain, lookup)
-        pointer = pool.submit(names.pointer, received, sending, lookup)
-        helo = pool.submit(names.greeting, received, sending, lookup)
+        spam = pool.submit(_spamassassin, received, sending, lookups, now)
+        policy = pool.submit(spf.results, received, sending, lookups)
+        signed = pool.submit(signature.signatures, received, lookups)
+        dmarc = pool.submit(alignment.policies, received.from_domain, lookups)
+        pointer = pool.submit(names.pointer, received, sending, lookups)
+        helo = pool.submit(names.greeting, received, sending, lookups)
         tls = pool.submit(submission.tls, settings, published)
 
     def aligned() -> Part:
-        spf = [received.sender_domain] if set(policy.result().values()) == {"pass"} else []
-        dkim = [each.domain for each in signed.result() if each.valid]
-        return alignment.part(received, dmarc.result(), spf, dkim)
+        passed = set(policy.result().values()) == {"pass"}
+        senders = [received.sender_domain] if passed else []
+        signers = [each.domain for each in signed.result() if each.valid]
+        return alignment.part(received, dmarc.result(), senders, signers)
 
     return [
-        _answered(sender_policy.ASPECT, lambda: sender_policy.part(received, policy.result())),
+        _answered(spf.ASPECT, lambda: spf.part(received, policy.result())),
         _answered(signature.ASPECT, lambda: signature.part(received, signed.result())),
         _answered(alignment.ASPECT, aligned),
         _answered(names.POINTER, pointer.result),
@@ -55,7 +48,7 @@ def judge(settings: Settings, received: Received, published: Mapping[int, int]) 
 
 
 def sending_addresses(settings: Settings) -> list[Address]:
-    """Return the addresses that others see the host's mail come from, as far as they are known."""
+    """Return the addresses that the host sends from, as others see them; [] if not known."""
     if settings.mail_relayhost:
         return []
     return [each for each in (settings.mail_ipv4, settings.mail_ipv6) if each is not None]
@@ -69,19 +62,19 @@ def _answered(aspect: Aspect, ask: Callable[[], Part]) -> Part:
 
 
 def _spamassassin(
-    received: Received, sending: Sequence[Address], lookup: Lookup, now: datetime
+    received: Received, sending: Sequence[Address], lookups: Lookups, now: datetime
 ) -> Part:
-    """Ask SpamAssassin about the message as a receiving server would have stored it."""
+    """Ask SpamAssassin about the message as a receiving server would store it."""
     if not sending:
         return spamassassin.judge(received.raw)
-    name = _confirmed_name(sending[0], lookup)
+    name = _confirmed_name(sending[0], lookups)
     return spamassassin.judge(received.from_client(sending[0], name, now))
 
 
-def _confirmed_name(address: Address, lookup: Lookup) -> str | None:
-    """Return an address's name where that leads back to it, as a mail server looks it up."""
+def _confirmed_name(address: Address, lookups: Lookups) -> str | None:
+    """Return the address's name if that leads back to the address, as a mail server does."""
     try:
-        found = (each for each in lookup.pointers(address) if address in lookup.addresses(each))
+        found = (each for each in pointers(lookups, address) if address in addresses(lookups, each))
         return next(found, None)
     except LookupFailed:
         return None

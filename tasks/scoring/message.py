@@ -1,24 +1,21 @@
-"""The message that is sent, and how it looked when it left the host."""
+"""The message of `make score`: as it is sent, and as it left the host."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
-from email.headerregistry import Address as Mailbox
+from email import headerregistry, message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import format_datetime, formatdate, make_msgid, parsedate_to_datetime
-from ipaddress import IPv4Address, IPv6Address
 
+from tasks.answers import Address
 from tasks.scoring.part import Aspect, Part
-
-Address = IPv4Address | IPv6Address
 
 LOST = 0.5
 ASPECT = Aspect("score.format", "format", "Date, Message-ID, From, To, Subject and sound MIME")
 
-# A letter between two people, as most mail programs write one: plain text, and the same as HTML.
+# A letter between two people. Most mail programs send plain text and the same text as HTML.
 _PARAGRAPHS = (
     "Hello Robin,",
     "thank you for the photos, they are lovely. Shall we have lunch on\n"
@@ -32,11 +29,11 @@ def compose(sender: str, recipient: str, token: str) -> EmailMessage:
     """
     Return the message to send.
 
-    + token: letters and digits that no other message has; `end_mark` finds the message by it
+    + token: letters and digits that are in no other message; `end_mark` finds the message by them
     """
     mail = EmailMessage(policy=policy.SMTP)
-    mail["From"] = Mailbox("Alex Miller", addr_spec=sender)
-    mail["To"] = Mailbox("Robin Jones", addr_spec=recipient)
+    mail["From"] = headerregistry.Address("Alex Miller", addr_spec=sender)
+    mail["To"] = headerregistry.Address("Robin Jones", addr_spec=recipient)
     mail["Subject"] = "Lunch on Thursday"
     mail["Date"] = formatdate(localtime=True)
     mail["Message-ID"] = make_msgid(token, domain=sender.rpartition("@")[2])
@@ -49,7 +46,7 @@ def compose(sender: str, recipient: str, token: str) -> EmailMessage:
 
 
 def end_mark(token: str) -> str:
-    """Return the message's last line: with it, the message is there whole (RFC 2046, 5.1.1)."""
+    """Return the last line of the message: it shows that the message is complete (RFC 2046)."""
     return f"--{token}--"
 
 
@@ -68,21 +65,21 @@ class Received:
 
     @property
     def sender_domain(self) -> str:
-        """The domain that SPF is asked about."""
+        """The domain that SPF judges."""
         return self.mail_from.rpartition("@")[2]
 
     @property
     def from_domain(self) -> str:
-        """The domain of the address in From, that DMARC is asked about."""
+        """The domain of the address in From, which DMARC judges."""
         header = message_from_bytes(self.raw, policy=policy.default)["From"]
         addresses = header.addresses if header else ()
         return addresses[0].domain.lower() if addresses else ""
 
     def from_client(self, address: Address, pointer: str | None, now: datetime) -> bytes:
         """
-        Return the message below the Received field that the receiving site's server adds.
+        Return the message with the Received field that the server of a receiving site adds.
 
-        + pointer: the name that the address is called in DNS, and that leads back to it
+        + pointer: the address's name in DNS, if that leads back to the address
         """
         client = f"{pointer or 'unknown'} [{_literal(address)}]"
         field = (
@@ -97,7 +94,7 @@ def _literal(address: Address) -> str:
     return f"IPv6:{address}" if address.version == 6 else str(address)
 
 
-# smtp-sink(1) writes what the session said above the message, and a Received field of its own.
+# Above the message smtp-sink(1) writes what the session said, and a Received field of its own.
 _DUMP = re.compile(
     rb"X-Client-Addr: .*\n"
     rb"X-Client-Proto: .*\n"

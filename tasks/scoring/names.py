@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.scoring.lookup import Lookup
-from tasks.scoring.message import Address, Received
+from tasks.answers import Address
+from tasks.lookups import Lookups
+from tasks.scoring.message import Received
 from tasks.scoring.part import NO_ADDRESS, Aspect, Part
+from tasks.scoring.questions import addresses, pointers
 
 LOST_POINTER, LOST_HELO = 1.5, 1.0
 POINTER = Aspect("score.ptr", "reverse DNS", "the HELO name, which leads back to the address")
 HELO = Aspect("score.helo", "HELO", "a name that leads to the host's addresses")
 
 
-def pointer(received: Received, sending: Sequence[Address], lookup: Lookup) -> Part:
-    """Judge the PTR record of each address that the host sends by."""
+def pointer(received: Received, sending: Sequence[Address], lookups: Lookups) -> Part:
+    """Judge the PTR record of each address that the host sends from."""
     if not sending:
         return POINTER.unknown("", NO_ADDRESS)
-    problems = [problem for each in sending if (problem := _pointer(each, received.helo, lookup))]
+    problems = [problem for each in sending if (problem := _pointer(each, received.helo, lookups))]
     subject = ", ".join(map(str, sending))
     if not problems:
         return POINTER.good(subject, f"{subject} is {received.helo}, and the other way round")
@@ -25,23 +27,23 @@ def pointer(received: Received, sending: Sequence[Address], lookup: Lookup) -> P
     return POINTER.bad(subject, "; ".join(problems), remedy, LOST_POINTER)
 
 
-def _pointer(address: Address, helo: str, lookup: Lookup) -> str | None:
-    names = lookup.pointers(address)
+def _pointer(address: Address, helo: str, lookups: Lookups) -> str | None:
+    names = pointers(lookups, address)
     if not names:
         return f"{address} has no PTR record"
     if helo not in names:
         return f"the PTR record of {address} is {names[0]}, HELO is {helo}"
-    if address not in lookup.addresses(helo):
+    if address not in addresses(lookups, helo):
         return f"{address} is {helo}, but {helo} does not lead back there"
     return None
 
 
-def greeting(received: Received, sending: Sequence[Address], lookup: Lookup) -> Part:
-    """Judge the name that the host introduces itself by."""
+def greeting(received: Received, sending: Sequence[Address], lookups: Lookups) -> Part:
+    """Judge the name in the host's HELO."""
     helo = received.helo
     if not sending:
         return HELO.unknown(helo, NO_ADDRESS)
-    found = lookup.addresses(helo)
+    found = addresses(lookups, helo)
     listed = ", ".join(sorted(map(str, found)))
     remedy = f"publish the address of {helo} as 'make dns' prints it"
     if not found:

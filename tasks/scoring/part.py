@@ -12,7 +12,7 @@ NO_ADDRESS = "whose address others see is not known: mail_ipv4 is not set, or a 
 
 
 class ScoreError(Exception):
-    """No score came about; said in one sentence for a person."""
+    """There is no score; the text says why, in one sentence for a person."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Aspect:
-    """What a part looks at, apart from what it finds there."""
+    """What a part looks at: all of it that does not depend on what is found."""
 
     id: str
     name: str
@@ -52,12 +52,12 @@ class Aspect:
         return self._part(Status.FAILED, subject, seen, remedy, lost)
 
     def unknown(self, subject: str, seen: str, remedy: str = "") -> Part:
-        """Return the part that could not be looked at: it costs nothing, and proves nothing."""
+        """Return the part that nobody could look at: it costs no points."""
         return self._part(Status.UNKNOWN, subject, seen, remedy)
 
 
 def points(parts: Iterable[Part]) -> float:
-    """Return what is left of the full score, in tenths and never below 0."""
+    """Return the full score less the lost points, rounded to tenths, at least 0."""
     return max(0.0, round(FULL - sum(part.lost for part in parts), 1))
 
 

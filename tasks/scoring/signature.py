@@ -1,4 +1,4 @@
-"""DKIM (RFC 6376): does a signature of the message verify by the key in DNS? Judged by dkimpy."""
+"""DKIM (RFC 6376): does a signature of the message verify by the key in DNS? dkimpy judges."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import dkim  # type: ignore[import-untyped]
 
-from tasks.scoring.lookup import Lookup
+from tasks.lookups import Lookups
 from tasks.scoring.message import Received
 from tasks.scoring.part import Aspect, Part
+from tasks.scoring.questions import records
 
 LOST = 2.0
 ASPECT = Aspect("score.dkim", "DKIM", "a signature that verifies by the key in DNS")
@@ -27,21 +28,21 @@ class Signature:
     valid: bool
 
 
-def signatures(received: Received, lookup: Lookup) -> list[Signature]:
+def signatures(received: Received, lookups: Lookups) -> list[Signature]:
     """Return the message's signatures, the topmost first."""
     message = dkim.DKIM(received.raw)
     fields = [value for name, value in message.headers if name.lower() == b"dkim-signature"]
-    return [_signature(received.raw, number, field, lookup) for number, field in enumerate(fields)]
+    return [_signature(received.raw, number, field, lookups) for number, field in enumerate(fields)]
 
 
-def _signature(raw: bytes, number: int, field: bytes, lookup: Lookup) -> Signature:
+def _signature(raw: bytes, number: int, field: bytes, lookups: Lookups) -> Signature:
     try:
         tags = dkim.util.parse_tag_value(field)
         domain, selector = (tags[tag].decode().lower() for tag in (b"d", b"s"))
     except (dkim.util.InvalidTagValueList, KeyError, UnicodeDecodeError):
         return Signature("?", "?", False, False)
     key_name = f"{selector}._domainkey.{domain}"
-    key = "".join(lookup.texts(key_name)[:1]).encode("latin-1")
+    key = "".join(records(lookups, key_name, "TXT")[:1]).encode()
     try:
         valid = dkim.DKIM(raw).verify(number, dnsfunc=lambda *_args, **_kwargs: key)
     except dkim.DKIMException:

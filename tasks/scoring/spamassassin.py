@@ -1,4 +1,4 @@
-"""What SpamAssassin thinks of the message: on the control side, with its local rules only."""
+"""What SpamAssassin says of the message; it runs on this machine, with its local rules only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 
 from tasks.scoring.part import Aspect, Part
 
-#: Environment key with the command to run, as `make score` sets it.
+#: The environment variable with the command to run; `make score` sets it.
 COMMAND = "MAIL_SPAMASSASSIN"
 TIMEOUT = 60.0
 ASPECT = Aspect("score.spamassassin", "SpamAssassin", "0 points or less")
@@ -18,17 +18,17 @@ ASPECT = Aspect("score.spamassassin", "SpamAssassin", "0 points or less")
 # -L: no network. -t: with the report. -x: neither reads nor makes settings in the home folder.
 _ARGUMENTS = ("-L", "-t", "-x")
 _SETTINGS = (
-    "use_bayes 0",  # what this machine has learnt says nothing of others
-    # Nobody is trusted for a private address: a test network is as foreign as the rest.
+    "use_bayes 0",  # what this machine has learnt does not hold for others
+    # No private address is trusted: a test network counts as foreign like every other.
     "trusted_networks 0.0.0.0/32",
-    # Missing reverse DNS is judged by its own part; the local rules alone weigh it three times as
-    # heavily as all rules together do.
+    # Reverse DNS has a part of its own, and without network tests SpamAssassin gives this rule
+    # three times its usual points.
     "score RDNS_NONE 0",
 )
 
 
 def command() -> list[str]:
-    """Return the command that is there: of the environment, else this machine's; [] for none."""
+    """Return the command: from the environment, else this machine's own; [] if there is none."""
     if given := shlex.split(os.environ.get(COMMAND, "")):
         return given
     return ["spamassassin"] if shutil.which("spamassassin") else []
@@ -59,7 +59,7 @@ _RULE = re.compile(r"^\s*(-?\d+\.\d)\s+([A-Z][A-Z0-9_]+)\s+(.*)$", re.MULTILINE)
 
 
 def part(text: str) -> Part:
-    """Judge a report: its points are lost, where they are more than 0."""
+    """Judge a report: points above 0 are lost."""
     totals = list(_TOTAL.finditer(text))
     if not totals:
         return ASPECT.unknown("message", "its report has no points in it")
@@ -75,7 +75,7 @@ def part(text: str) -> Part:
 
 
 def judge(message: bytes) -> Part:
-    """Run SpamAssassin where there is one."""
+    """Run SpamAssassin if it is installed."""
     argv = command()
     if not argv:
         remedy = "install spamassassin on this machine, or Docker for 'make score'"

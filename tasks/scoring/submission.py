@@ -1,4 +1,4 @@
-"""The host as clients reach it from here: submission, and TLS on port 25."""
+"""What clients do with the host: submit a message; and TLS on port 25."""
 
 from __future__ import annotations
 
@@ -8,43 +8,35 @@ from collections.abc import Mapping
 from email.message import EmailMessage
 
 from settings.models import Settings
+from tasks.reach import Place, places
 from tasks.scoring.part import Aspect, Part, ScoreError
 
 #: Seconds for a connection to one address.
 TIMEOUT = 5.0
 LOST = 0.5
-#: Given, since smtplib would ask DNS for this machine's own name.
+#: Said in EHLO: smtplib would ask DNS for the name of this machine.
 EHLO = "localhost"
 TLS = Aspect("score.tls", "TLS", "STARTTLS on port 25, with a certificate")
 
-Place = tuple[str, int]
 
-
-def places(settings: Settings, published: Mapping[int, int], port: int) -> list[Place]:
-    """
-    Return where to try a port of the host.
-
-    + published: port -> port on 127.0.0.1, where the host is a container on this machine
-    """
-    if published:
-        return [("127.0.0.1", published[port])] if port in published else []
-    names = [*filter(None, (settings.mail_ipv4, settings.mail_ipv6)), settings.mail_hostname]
-    return [(str(name), port) for name in names]
+def _places(settings: Settings, published: Mapping[int, Place], port: int) -> list[Place]:
+    hosts = (settings.mail_ipv4, settings.mail_ipv6, settings.mail_hostname)
+    return places(port, published, hosts)
 
 
 def _lenient() -> ssl.SSLContext:
-    """TLS with whatever certificate: it may be self-signed, and the login lives for seconds."""
+    """Accept any certificate: it may be self-signed, and the login lives for seconds only."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def connect(settings: Settings, published: Mapping[int, int]) -> smtplib.SMTP:
-    """Return a session with the submission service, in TLS: 465, or else 587."""
+def connect(settings: Settings, published: Mapping[int, Place]) -> smtplib.SMTP:
+    """Return a session with the submission service, in TLS: on port 465, or else on 587."""
     tried = []
     for port in (465, 587):
-        for place in places(settings, published, port):
+        for place in _places(settings, published, port):
             try:
                 return _session(place, port)
             except (OSError, smtplib.SMTPException) as error:
@@ -74,7 +66,7 @@ def _reason(error: Exception) -> str:
 
 def send(client: smtplib.SMTP, login: str, password: str, message: EmailMessage) -> None:
     """Log in and submit the message."""
-    client.sock.settimeout(30)  # type: ignore[union-attr]  # the milters read it first
+    client.sock.settimeout(30)  # type: ignore[union-attr]  # the host answers only when its milters have read the message
     try:
         client.login(login, password)
         client.send_message(message)
@@ -91,10 +83,10 @@ def send(client: smtplib.SMTP, login: str, password: str, message: EmailMessage)
         raise ScoreError(f"the host does not take the message: {_reason(error)}") from None
 
 
-def tls(settings: Settings, published: Mapping[int, int]) -> Part:
+def tls(settings: Settings, published: Mapping[int, Place]) -> Part:
     """Connect to port 25 and judge its TLS."""
     tried = []
-    for place in places(settings, published, 25):
+    for place in _places(settings, published, 25):
         try:
             client = smtplib.SMTP(*place, local_hostname=EHLO, timeout=TIMEOUT)
         except (OSError, smtplib.SMTPException) as error:

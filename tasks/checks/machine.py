@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from facts.health import HealthState
-from facts.services import SERVICES, ServiceState
-from services import fail2ban, limits, opendmarc, postfix, postsrsd, renewal, web
+from facts.services import ServiceState
+from services.all import ALL
+from services.postfix import QUEUE_MINFREE
+from services.service import Service
 from settings.models import Settings
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
@@ -31,18 +33,9 @@ OLD_LISTS = 14 * 24 * HOUR
 UNREAD = "the host did not say"
 
 
-def expected(settings: Settings) -> list[str]:
+def expected(settings: Settings, services: Sequence[Service] = ALL) -> list[str]:
     """Return our services that run under these settings."""
-    optional = {
-        "fail2ban": fail2ban.runs(settings),
-        "opendmarc": opendmarc.runs(settings),
-        "postsrsd": postsrsd.runs(settings),
-        limits.NAME: limits.runs(settings),
-        web.NAME: web.runs(settings),
-        renewal.TIMER: renewal.runs(settings),
-        renewal.PATH: renewal.follows(settings),
-    }
-    return [service.name for service in SERVICES if optional.get(service.name, True)]
+    return [each.name for each in services if each.is_watched and each.enabled(settings)]
 
 
 def inactive(settings: Settings, services: Mapping[str, ServiceState]) -> list[str]:
@@ -137,7 +130,7 @@ def disks(health: HealthState, message_size: int) -> list[Finding]:
     if not health.disks:
         return [unknown(id, "/", Severity.REQUIRED, UNREAD, wanted)]
     found = []
-    least = max(postfix.QUEUE_MINFREE, 1.5 * message_size)
+    least = max(QUEUE_MINFREE, 1.5 * message_size)
     for folder, disk in health.disks.items():
         size, free = disk["size"], disk["available"]
         inodes, free_inodes = disk["inodes"], disk["inodes_available"]

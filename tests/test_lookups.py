@@ -1,4 +1,4 @@
-"""tasks/checks/lookups.py and servers.py: real questions, to name servers on this machine."""
+"""tasks/lookups.py and tasks/checks/servers.py: real questions, to name servers on this machine."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.checks import lookups as asking
+from tasks.answers import Answer
 from tasks.checks import servers
 from tasks.checks.finding import Severity, Status
 from tasks.checks.judging import RIGHT, verdict, wrong
-from tasks.checks.lookups import Answer, Lookups
+from tasks.lookups import Lookups
 from tests.dns_server import serving, silent
 from tests.inventory import settings
 
@@ -41,14 +41,14 @@ def test_what_a_resolver_says() -> None:
 
 
 def test_a_silent_resolver_is_left_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "SECONDS", 0.05)
+    monkeypatch.setattr("tasks.lookups.SECONDS", 0.05)
     with serving(RESOLVER) as port:
         lookups = Lookups([SECOND, FIRST], 10, port)
         assert lookups.ask("mail.example.org", "A").records == ("192.0.2.25",)
 
 
 def test_a_dead_resolver_costs_its_time_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "SECONDS", 0.1)
+    monkeypatch.setattr("tasks.lookups.SECONDS", 0.1)
     names = [f"{number}.example.org" for number in range(40)]
     with silent() as port, ThreadPoolExecutor(8) as threads:
         lookups = Lookups([FIRST], 10, port)
@@ -65,6 +65,25 @@ def test_after_the_deadline_nobody_is_asked() -> None:
         began = time.monotonic()
         assert Lookups([FIRST], 0, port).ask("example.org", "A").error
         assert time.monotonic() - began < 1
+
+
+def test_a_question_has_a_limit_of_its_own_of_which_each_resolver_has_its_share() -> None:
+    with serving(RESOLVER, SECOND) as port, silent(FIRST, port):
+        began = time.monotonic()
+        asked = Lookups([FIRST, SECOND], port=port, question_seconds=1)
+        assert asked.ask("mail.example.org", "A").records == ("192.0.2.25",)
+        assert time.monotonic() - began < 0.9
+    with silent() as port:
+        began = time.monotonic()
+        answer = Lookups([FIRST], port=port, question_seconds=0.2).ask("example.org", "A")
+        assert answer.silent
+        assert time.monotonic() - began < 1
+
+
+def test_what_is_no_name_has_no_records() -> None:
+    with silent() as port:
+        for name in ("a..example.org", f"{'x' * 64}.example.org", "x." * 127 + "example.org"):
+            assert Lookups([FIRST], 10, port).ask(name, "A") == Answer()
 
 
 def test_every_authoritative_server_is_asked() -> None:
@@ -90,7 +109,7 @@ def test_every_authoritative_server_is_asked() -> None:
 
 
 def test_servers_that_are_lame_or_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "SECONDS", 0.05)
+    monkeypatch.setattr("tasks.lookups.SECONDS", 0.05)
     with serving(RESOLVER) as port:
         lookups = Lookups([FIRST], 10, port)
         view = lookups.everywhere("mail.example.org", "A")
@@ -106,7 +125,7 @@ def test_servers_that_are_lame_or_silent(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_without_any_authoritative_server_the_resolver_is_believed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(asking, "SECONDS", 0.05)
+    monkeypatch.setattr("tasks.lookups.SECONDS", 0.05)
     table = {**RESOLVER, ("ns1.example.net", "A"): ["127.0.0.3"]}
     with serving(table) as port:
         view = Lookups([FIRST], 10, port).everywhere("mail.example.org", "A")

@@ -1,8 +1,8 @@
 """
-The one message on its way through the host: a login that lives for seconds, and a sink.
+Send one message through the host: by a login that lives for seconds, to a sink on the host itself.
 
-The sink is smtp-sink(1) of Debian's postfix package on the host's loopback, as a transient unit of
-systemd: whatever becomes of this run, a minute later the unit, its folder and the login are gone.
+The sink is smtp-sink(1) of Debian's postfix package on the host's loopback, in a transient unit of
+systemd: even if this run is killed, the unit, its folder and the login are gone a minute later.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 
 from facts.shell import script
 from operations.scripts import shell
-from services.dovecot import PROBE_USERS
-from services.postfix import PROBE_DOMAIN, SINK_PORT
+from services.dovecot import SCORE_USERS
+from services.postfix import SCORE_DOMAIN, SINK_PORT
 from settings.models import Settings
 from tasks.password import HashError, sha512_crypt
+from tasks.reach import Place
 from tasks.scoring import submission
 from tasks.scoring.message import Received, compose, end_mark, parse_dump
 from tasks.scoring.part import ScoreError
-from wanted.addresses import probe
+from wanted.addresses import score_sender
 
 _UNIT = "mailhost-sink"
 
 
-def exchange(settings: Settings, published: Mapping[int, int]) -> Received:
+def exchange(settings: Settings, published: Mapping[int, Place]) -> Received:
     """Submit one message, and return it as it left the host; ScoreError says why that failed."""
-    sender, token = probe(settings), secrets.token_hex(16)
-    message = compose(sender, f"robin@{PROBE_DOMAIN}", token)
+    sender, token = score_sender(settings), secrets.token_hex(16)
+    message = compose(sender, f"robin@{SCORE_DOMAIN}", token)
     password = secrets.token_urlsafe(24)
     try:
         login = f"{sender}:{{CRYPT}}{sha512_crypt(password)}::::::\n"
@@ -55,7 +56,7 @@ def _on_host(name: str, *arguments: str, stdin: str | None = None) -> list[str]:
     """Run a script of remote/score on the host at once, as facts run; return its output."""
     found, _ = pop_global_arguments(host.state, host, {})
     connector = {key: value for key, value in found.items() if key in CONNECTOR_ARGUMENT_KEYS}
-    command = script(shell(name), _UNIT, PROBE_USERS, *arguments, stdin=stdin)
+    command = script(shell(name), _UNIT, SCORE_USERS, *arguments, stdin=stdin)
     done, output = command.execute(host.state, host, connector)  # type: ignore[arg-type]
     if not done:
         said = " ".join(output.stderr_lines) or "the connection to the host ended"

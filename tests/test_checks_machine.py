@@ -1,4 +1,4 @@
-"""facts/health.py, and what tasks/checks/host.py and network.py make of it."""
+"""facts/health.py, and what tasks/checks/machine.py and network.py make of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from facts.health import HealthState, parse_health
 from facts.services import ServiceState
-from tasks.checks import host, network
+from tasks.checks import machine, network
 from tasks.checks.finding import Finding, Severity, Status
 from tests.inventory import settings
 
@@ -103,7 +103,7 @@ def test_unexpected_output_is_an_error(line: str) -> None:
 def judged(health: HealthState, services: Mapping[str, ServiceState] = RUNS) -> list[Finding]:
     mail = settings()
     return [
-        *host.findings(mail, health, services, (NOW - 0.1, NOW + 1.1)),
+        *machine.findings(mail, health, services, (NOW - 0.1, NOW + 1.1)),
         *network.findings(mail, health),
     ]
 
@@ -213,6 +213,6 @@ def test_a_smarthost_takes_the_place_of_port_25() -> None:
 
 
 def test_the_time_that_the_way_takes_is_not_the_clocks_fault() -> None:
-    assert host.offset((10.0, 12.0), (9.5, 12.5)) == 0
-    assert host.offset((13.0, 15.0), (9.5, 12.5)) == 2.5
-    assert host.offset((7.0, 9.0), (9.5, 12.5)) == -2.5
+    assert machine.offset((10.0, 12.0), (9.5, 12.5)) == 0
+    assert machine.offset((13.0, 15.0), (9.5, 12.5)) == 2.5
+    assert machine.offset((7.0, 9.0), (9.5, 12.5)) == -2.5

@@ -1,0 +1,208 @@
+"""services/: a service is declared once, and everything else follows from its record."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import jinja2
+import pytest
+
+from facts.packages import PackageStates
+from facts.services import ServiceState
+from operations.activation import activation
+from operations.configuration import probe_lines
+from services.all import ALL
+from services.configuration import configurations, secrets, unseen, wanted_packages, watched
+from services.service import RELOAD, RESTART, File, Service
+from tasks.checks.machine import expected
+from tasks.drifts import machine as packages_on_host
+from tasks.drifts import units
+from tests.inventory import settings
+from tests.plan import VPS, wanted
+from wanted.rendering import TEMPLATES
+
+SYSTEM = "/etc/systemd/system"
+LIMITS_MODULES = [
+    "__init__",
+    "__main__",
+    "counts",
+    "message",
+    "notice",
+    "plan",
+    "policy",
+    "server",
+    "storage",
+]
+#: What each service has to do when one of these has changed; nothing for any other of its files.
+EFFECTS = {
+    "systemd-journald": {"/etc/systemd/journald.conf.d/mailhost.conf": RESTART},
+    "opendkim": {
+        "/etc/opendkim.conf": RESTART,
+        "/etc/opendkim/tables/keys": RELOAD,
+        "/etc/opendkim/tables/signing": RELOAD,
+        "/etc/opendkim/from_header.lua": RELOAD,
+        f"{SYSTEM}/opendkim.service.d/mailhost.conf": RESTART,
+    },
+    "opendmarc": {
+        "/etc/opendmarc.conf": RESTART,
+        f"{SYSTEM}/opendmarc.service.d/mailhost.conf": RESTART,
+    },
+    "postsrsd": {
+        "/etc/default/postsrsd": RESTART,
+        f"{SYSTEM}/postsrsd.service.d/mailhost.conf": RESTART,
+    },
+    "mailhost-limits.socket": {
+        **{f"/usr/local/lib/mailhost/limits/{name}.py": RESTART for name in LIMITS_MODULES},
+        "/usr/local/lib/mailhost/limits.py": RESTART,  # of earlier versions: it must not exist
+        "/etc/mailhost/limits.json": RESTART,
+        f"{SYSTEM}/mailhost-limits.socket": RESTART,
+        f"{SYSTEM}/mailhost-limits.service": RESTART,
+    },
+    "dovecot": {
+        "/etc/dovecot/dovecot.conf": RELOAD,
+        "/etc/ssl/mail/mail.pem": RELOAD,
+        f"{SYSTEM}/dovecot.service.d/mailhost.conf": RESTART,
+    },
+    "postfix": {
+        "/etc/postfix/tables/virtual_mailboxes": RELOAD,
+        "/etc/postfix/tables/virtual_aliases": RELOAD,
+        "/etc/postfix/tables/sender_logins": RELOAD,
+        "/etc/postfix/tables/header_checks": RELOAD,
+        "/etc/postfix/tables/submission_header_checks": RELOAD,
+        "/etc/postfix/tables/forwards": RELOAD,
+        "/etc/postfix/tables/relay_login": RELOAD,
+        "/etc/postfix/main.cf": RELOAD,
+        "/etc/postfix/master.cf": RELOAD,
+        "/etc/ssl/mail/mail.pem": RELOAD,
+        "/etc/dovecot/dovecot.conf": RELOAD,
+        f"{SYSTEM}/postfix@.service.d/mailhost.conf": RESTART,
+        f"{SYSTEM}/postfix.service.d/mailhost.conf": RESTART,
+    },
+    "mailhost-web.socket": {
+        "/etc/mailhost/web.conf": RESTART,
+        f"{SYSTEM}/mailhost-web.socket": RESTART,
+        f"{SYSTEM}/mailhost-web.service": RESTART,
+    },
+    "fail2ban": {
+        "/etc/fail2ban/jail.d/mailhost.local": RELOAD,
+        "/etc/fail2ban/filter.d/mailhost.conf": RELOAD,
+        "/etc/fail2ban/fail2ban.d/mailhost.local": RELOAD,
+    },
+    "mailhost-certificate.timer": {f"{SYSTEM}/mailhost-certificate.timer": RESTART},
+    "mailhost-certificate.path": {f"{SYSTEM}/mailhost-certificate.path": RESTART},
+}
+
+
+@pytest.mark.parametrize("service", ALL, ids=lambda each: each.name)
+def test_the_files_of_a_service_and_what_their_change_needs(service: Service) -> None:
+    needed = {path: effect for path, effect in service.effects.items() if effect.action}
+    assert needed == EFFECTS.get(service.name, {})
+
+
+@pytest.mark.parametrize("service", ALL, ids=lambda each: each.name)
+def test_a_file_that_needs_nothing_says_why(service: Service) -> None:
+    for path, effect in service.effects.items():
+        assert effect.action in ("reload", "restart", ""), path
+        assert bool(effect.reason) == (not effect.action), path
+
+
+@pytest.mark.parametrize("service", ALL, ids=lambda each: each.name)
+def test_what_a_service_follows_and_sees_is_another_ones(service: Service) -> None:
+    others = [each for each in ALL if each is not service]
+    theirs = {file.path for each in others for file in each.files}
+    assert service.affected_by.keys() <= theirs
+    # What it needs to see is somebody's secret, or beside one: else nothing hides it.
+    hidden = [path for each in others for path in secrets(each)]
+    for path in service.sees:
+        assert any(PurePosixPath(path).is_relative_to(each) for each in hidden), path
+
+
+def test_a_secret_that_must_go_is_not_shown_either() -> None:
+    files = [file for each in wanted(settings()).values() for file in each.files]
+    gone = {file.path: file.secret for file in files if file.content is None}
+    assert gone["/etc/postfix/tables/relay_login"]
+    assert gone["/etc/mailhost/acme-hook"]
+    assert not gone["/etc/postfix/tables/forwards"]
+
+
+def test_no_two_services_share_a_name_a_file_or_a_port() -> None:
+    names = [each.name for each in ALL]
+    paths = [file.path for each in ALL for file in each.files]
+    ports = [port for each in ALL for port in each.ports]
+    for found in (names, paths, ports):
+        assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("service", ALL, ids=lambda each: each.name)
+def test_nothing_is_hidden_that_a_service_reads(service: Service) -> None:
+    hidden = [PurePosixPath(path) for path in unseen(service, ALL)]
+    own = (file.path for file in service.files)
+    needed = [*own, *service.holds, *service.sees]
+    for path in needed:
+        assert not any(PurePosixPath(path).is_relative_to(each) for each in hidden), path
+
+
+def test_every_secret_of_the_host_is_hidden_from_who_does_not_read_it() -> None:
+    # OpenDMARC reads nothing of anybody else.
+    (opendmarc,) = (each for each in ALL if each.name == "opendmarc")
+    assert unseen(opendmarc, ALL) == [
+        "/etc/dkimkeys",
+        "/etc/dovecot",
+        "/etc/mailhost/acme-eab.key",
+        "/etc/mailhost/acme-hook",
+        "/etc/mailhost/acme-tsig.key",
+        "/etc/postfix",
+        "/etc/postsrsd.secret",
+        "/etc/ssl/mail",
+        "/var/lib/mailhost",
+        "/var/lib/mailhost-certificate",
+        "/var/vmail",
+    ]
+
+
+TOY = Service(
+    "toy",
+    packages=("toyd",),
+    files=(File("/etc/toy.conf", RESTART, "toy.conf.j2", secret=True),),
+    check='toyd -t "$stage/etc/toy.conf" || fail "toyd refuses /etc/toy.conf"',
+    probes=lambda _: [("answers", "/run/toy.sock")],
+)
+
+
+@pytest.fixture
+def toy_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have one more template."""
+    template = jinja2.DictLoader({"toy.conf.j2": "hide {{ unseen | join(' ') }}\n"})
+    assert TEMPLATES.loader
+    monkeypatch.setattr(TEMPLATES, "loader", jinja2.ChoiceLoader([template, TEMPLATES.loader]))
+
+
+@pytest.mark.usefixtures("toy_template")
+def test_a_service_more_is_one_record_and_one_template() -> None:
+    services, host = (*ALL, TOY), settings()
+    found = configurations(services, host, VPS)
+    toy = found["toy"]
+    # packages
+    assert "toyd" in wanted_packages(services, host, VPS)
+    # activation, and what is asked afterwards
+    steps = activation({}, watched(services))
+    assert steps[-2:] == [("enable", "toy", "toy.service"), ("start", "toy", "toy.service")]
+    (fact,) = (each for each in watched(services) if each.name == "toy")
+    assert fact.effects == {"/etc/toy.conf": "restart"}
+    assert probe_lines(found.values(), {})[-2:] == [
+        "toy toy.service runs toy.service",
+        "toy toy.service answers /run/toy.sock",
+    ]
+    # check
+    assert expected(host, services)[-1] == "toy"
+    # drift
+    stopped = {"toy": ServiceState("toy.service", True, False, 0, "start", "enabled, inactive")}
+    (row,) = units.states([toy], stopped, set())
+    assert (row.what, row.found) == ("toy", "inactive")
+    nothing = PackageStates(frozenset(), False)
+    missing = packages_on_host.packages(wanted_packages(services, host, VPS), nothing)
+    assert "package toyd" in [row.what for row in missing]
+    # sandbox: it sees nobody's secrets, and nobody sees its own
+    assert "/etc/dkimkeys" in (toy.files[0].content or "")
+    drop_in = next(file for file in found["dovecot"].files if file.path.endswith("mailhost.conf"))
+    assert "-/etc/toy.conf " in (drop_in.content or "")
