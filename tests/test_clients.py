@@ -190,11 +190,11 @@ def test_the_server_is_there_only_where_it_is_wanted() -> None:
 
 def test_another_web_server_stays_where_it_is() -> None:
     taken = replace(vps("13"), reachable={"443/tcp": "nginx"})
-    (problem,) = web.problems(settings(**ON), taken)
+    (problem,) = web.obstacles(settings(**ON), taken)
     assert problem.startswith("mail_web: nginx has port 443 here already")
     assert why_not([web.WEB_SERVER], settings(), taken) == []
     ours = replace(taken, reachable={"443/tcp": "systemd"})
-    assert web.problems(settings(**ON), ours) == []
+    assert web.obstacles(settings(**ON), ours) == []
 
 
 def test_a_self_signed_certificate_is_worth_a_warning() -> None:

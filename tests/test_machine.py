@@ -9,7 +9,7 @@ import pytest
 
 from facts.machine import MachineState, parse_machine
 from operations.machine import prepare_machine
-from services.base import problems
+from services.base import obstacles
 from tests.fake import commands
 from tests.inventory import settings
 
@@ -76,12 +76,12 @@ def test_mail_in_memory_is_seen() -> None:
 
 
 def test_problems_name_the_remedy() -> None:
-    assert problems(settings(), READY) == []
+    assert obstacles(settings(), READY) == []
     bad = replace(
         READY, release="ubuntu 24.04", memory=256 * 2**20, vmail=None, uid_5000="radicale"
     )
     bad = replace(bad, volatile=("/var/vmail",))
-    assert problems(settings(), bad) == [
+    assert obstacles(settings(), bad) == [
         "Debian 12 or 13 is supported, this is ubuntu 24.04; install one of them",
         "256 MB of memory, at least 512 MB are needed; take a larger machine",
         "/var/vmail is in memory (tmpfs), where mail is gone after a reboot; mount a disk there",
