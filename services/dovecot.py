@@ -13,9 +13,9 @@ from wanted import addresses
 
 CONF = "/etc/dovecot/dovecot.conf"
 USERS = "/etc/dovecot/users"
-#: The login of `make score` (tasks/score.py), which writes it and takes it away again.
+#: The login of `make score` (tasks/score.py), which fills this file and empties it again.
 SCORE_USERS = "/etc/dovecot/probe-users"
-#: Debian release -> the Dovecot whose configuration language it speaks (2.4 reads no 2.3 file).
+#: Debian release -> Dovecot's series; each has its own configuration language.
 SERIES = {"12": "2.3", "13": "2.4"}
 
 
@@ -58,7 +58,7 @@ DOVECOT = Service(
             for release, series in SERIES.items()
         ),
         File(USERS, _READ_AGAIN, passwd_file, group="dovecot", mode="640", secret=True),
-        # Empty: should a run of `make score` be cut off, the next deploy empties it as well.
+        # Empty, so that a deploy removes the login that an interrupted `make score` left behind.
         File(SCORE_USERS, _READ_AGAIN, lambda *_: "", group="dovecot", mode="640", secret=True),
         drop_in("dovecot"),
     ),

@@ -1,4 +1,4 @@
-"""fail2ban: who guesses passwords is shut out for a while, by nftables rules of its own."""
+"""fail2ban: shuts out hosts that guess passwords, for a while, by its own nftables rules."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from settings.models import Settings
 
 FOLDER = "/etc/fail2ban"
 _IGNORE = f"{FOLDER}/filter.d/ignorecommands/mailhost"
-#: What fail2ban was asked about within the hour: gone when it is stopped.
+#: Guesses of the past hour; in fail2ban's runtime folder, so gone when it stops.
 _TRIED = "/run/fail2ban/tried"
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings need it."""
+    """Whether the settings want it."""
     return settings.mail_ban is not None
 
 
-# With the host's other jails, as they will be read together.
+# Checked together with the host's other jails, as fail2ban will read them.
 _CHECK = """
 differ() { LC_ALL=C diff -rq "$stage/etc/fail2ban" /etc/fail2ban | grep -qv '^Only in /etc'; }
 if differ; then
@@ -31,7 +31,7 @@ fi
 FAIL2BAN = Service(
     "fail2ban",
     enabled=enabled,
-    packages=("fail2ban", "nftables", "python3-systemd"),  # it reads the journal
+    packages=("fail2ban", "nftables", "python3-systemd"),  # the last reads the journal
     files=(
         File(
             f"{FOLDER}/jail.d/mailhost.local",

@@ -7,7 +7,7 @@ from typing import Any
 
 from facts.machine import MachineState
 from layout import ETC, LIBRARY
-from services.service import RESTART, Daemon, File, Service, given, no_effect
+from services.service import RESTART, Daemon, File, Service, given
 from services.units import REMOTE, SYSTEM, program
 from settings.models import Settings
 
@@ -53,8 +53,8 @@ LIMITS = Service(
             program(f"limits/{each.name}", RESTART)
             for each in sorted((REMOTE / "limits").glob("*.py"))
         ),
-        # The program, when it was one file.
-        File(f"{PROGRAM}.py", no_effect("it is no longer run"), lambda *_: None),
+        # The program of earlier versions, which was one file.
+        File(f"{PROGRAM}.py", RESTART, lambda *_: None),
         File(PLAN, RESTART, _plan),
         File(f"{SYSTEM}/mailhost-limits.socket", RESTART, "limits/limits.socket.j2"),
         File(

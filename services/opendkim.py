@@ -1,4 +1,4 @@
-"""OpenDKIM: signs what leaves, verifies what arrives, and holds From: headers to their login."""
+"""OpenDKIM: signs what leaves, verifies what arrives, and checks From: against the login."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FROM_HEADER = "/etc/opendkim/from_header.lua"
 
 
 def strict(settings: Settings) -> bool:
-    """Whether the From: header of what is submitted has to be the login's."""
+    """Whether the From: header of submitted mail has to be an address of the login."""
     return settings.mail_from_header == "strict"
 
 
 def key_table(settings: Settings, machine: MachineState) -> str:
-    """Return domain, selector and private key of each name that the signing table uses."""
+    """Return the KeyTable: domain, selector and private key of each name, see opendkim.conf(5)."""
     selector = settings.mail_dkim_selector
     return "".join(
         f"{domain} {domain}:{selector}:{DKIM_KEYS}/{domain}/{selector}.private\n"
@@ -31,12 +31,12 @@ def key_table(settings: Settings, machine: MachineState) -> str:
 
 
 def signing_table(settings: Settings, machine: MachineState) -> str:
-    """Return which key signs for which sender."""
+    """Return the SigningTable: which key signs for which sender, see opendkim.conf(5)."""
     return "".join(f"*@{domain} {domain}\n" for domain in settings.mail_domains)
 
 
 def places(settings: Settings) -> Sequence[Place]:
-    """Return the private keys, which the host made for itself, and their folders."""
+    """Return the private keys, which the host makes for itself, and their folders."""
     owner, selector = "opendkim:opendkim", settings.mail_dkim_selector
     found = [Place(DKIM_KEYS, owner, "700")]
     for domain in settings.mail_domains:
@@ -45,7 +45,7 @@ def places(settings: Settings) -> Sequence[Place]:
     return found
 
 
-# It opens the tables as well: those of the stage, not those that are in use.
+# The checker opens the tables as well: it has to read those of the stage, not those in use.
 _CHECK = """
 checked=$stage/etc/opendkim.conf.checked
 sed "s|/etc/opendkim/|$stage&|" "$stage/etc/opendkim.conf" > "$checked"

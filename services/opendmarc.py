@@ -1,4 +1,4 @@
-"""OpenDMARC: SPF and DMARC of arriving mail, written beside OpenDKIM's result."""
+"""OpenDMARC: checks SPF and DMARC of arriving mail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from settings.models import Settings
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings need it."""
+    """Whether the settings want it."""
     return settings.mail_dmarc_inbound != "off"
 
 

@@ -1,4 +1,4 @@
-"""PostSRSd: envelope senders of forwarded mail, so that SPF passes at the next host (SRS)."""
+"""PostSRSd: rewrites envelope senders of forwarded mail (SRS), so that SPF passes there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wanted.addresses import remote_targets
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings need it: an alias leads to another host."""
+    """Whether an alias leads to another host."""
     return bool(remote_targets(settings))
 
 

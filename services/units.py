@@ -1,4 +1,4 @@
-"""Files that several services have: a drop-in beside Debian's unit, and programs of our own."""
+"""Files that several services have: a drop-in for Debian's unit, and our own programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from layout import LIBRARY
 from services.service import RESTART, Effect, File
 
 SYSTEM = "/etc/systemd/system"
-#: What runs on the host, as it is here.
+#: The sources of what runs on the host.
 REMOTE = Path(__file__).resolve().parent.parent / "remote"
 
 
@@ -16,7 +16,7 @@ def drop_in(service: str, unit: str = "", release: str = "") -> File:
     """
     Return a service's drop-in, `templates/SERVICE/SERVICE.service.conf.j2`, see systemd.unit(5).
 
-    + unit: name of the unit that holds its processes, where it is not the service's
+    + unit: name of the unit that holds its processes, if it is not the service's
     + release: the only Debian release that has this unit
     """
     return File(
@@ -29,9 +29,9 @@ def drop_in(service: str, unit: str = "", release: str = "") -> File:
 
 def program(source: str, effect: Effect, path: str = "", mode: str = "644") -> File:
     """
-    Return a file of a program of our own, `remote/SOURCE`.
+    Return a file of our own program, `remote/SOURCE`.
 
-    + path: below the folder of our programs; the source's, if left out
+    + path: below the folder of our programs; without it, the source's
     """
     text = (REMOTE / source).read_text()
     return File(f"{LIBRARY}/{path or source}", effect, lambda *_: text, mode=mode)

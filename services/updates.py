@@ -1,4 +1,4 @@
-"""Security updates: installed by Debian's unattended-upgrades, run by needrestart."""
+"""Security updates: unattended-upgrades installs them, needrestart restarts services."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NEEDRESTART = "/etc/needrestart/conf.d/mailhost.conf"
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether the host installs them by itself."""
+    """Whether the host installs security updates by itself."""
     return settings.mail_updates != "off"
 
 

@@ -1,8 +1,8 @@
 """
-What wanted/clients.py writes, served over HTTPS by lighttpd.
+lighttpd: serves the documents of wanted/clients.py over HTTPS.
 
-Of the static servers in Debian it takes the least memory with TLS in it (docs/memory.md), and it
-is started by its socket and ends by itself, so that it mostly takes none.
+Of Debian's static web servers with TLS it takes the least memory (docs/memory.md). Its socket
+starts it and it ends when idle, so that it mostly takes none.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from wanted.clients import documents
 
 NAME = "mailhost-web.socket"
 CONF = f"{ETC}/web.conf"
-#: Who holds the port, as ss(8) names it: systemd, and the server while it runs.
+#: Programs that hold the port, as ss(8) names them: systemd, and the server while it runs.
 LISTENERS = frozenset({"systemd", "init", "lighttpd"})
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings need it."""
+    """Whether the settings want it."""
     return settings.mail_web
 
 
@@ -41,7 +41,7 @@ def problems(settings: Settings, machine: MachineState) -> list[str]:
     ]
 
 
-# With the certificate that it will have; a first one from files is still on the stage.
+# Checked with the certificate that it will have: a first one from `files` is still on the stage.
 _CHECK = f"""
 checked=$stage{CONF}.checked
 prefix=$stage

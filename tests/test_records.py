@@ -22,6 +22,17 @@ from tests.plan import VPS, wanted
 from wanted.rendering import TEMPLATES
 
 SYSTEM = "/etc/systemd/system"
+LIMITS_MODULES = [
+    "__init__",
+    "__main__",
+    "counts",
+    "message",
+    "notice",
+    "plan",
+    "policy",
+    "server",
+    "storage",
+]
 #: What each service has to do when one of these has changed; nothing for any other of its files.
 EFFECTS = {
     "systemd-journald": {"/etc/systemd/journald.conf.d/mailhost.conf": RESTART},
@@ -41,15 +52,8 @@ EFFECTS = {
         f"{SYSTEM}/postsrsd.service.d/mailhost.conf": RESTART,
     },
     "mailhost-limits.socket": {
-        "/usr/local/lib/mailhost/limits/__init__.py": RESTART,
-        "/usr/local/lib/mailhost/limits/__main__.py": RESTART,
-        "/usr/local/lib/mailhost/limits/counts.py": RESTART,
-        "/usr/local/lib/mailhost/limits/message.py": RESTART,
-        "/usr/local/lib/mailhost/limits/notice.py": RESTART,
-        "/usr/local/lib/mailhost/limits/plan.py": RESTART,
-        "/usr/local/lib/mailhost/limits/policy.py": RESTART,
-        "/usr/local/lib/mailhost/limits/server.py": RESTART,
-        "/usr/local/lib/mailhost/limits/storage.py": RESTART,
+        **{f"/usr/local/lib/mailhost/limits/{name}.py": RESTART for name in LIMITS_MODULES},
+        "/usr/local/lib/mailhost/limits.py": RESTART,  # of earlier versions: it must not exist
         "/etc/mailhost/limits.json": RESTART,
         f"{SYSTEM}/mailhost-limits.socket": RESTART,
         f"{SYSTEM}/mailhost-limits.service": RESTART,
