@@ -23,5 +23,6 @@ POSTSRSD = Service(
     ),
     probes=lambda _: [("rewrites", "10001")],
     holds=("/etc/postsrsd.secret",),
+    sees=("/etc/postfix/main.cf",),  # Debian 13's launcher asks postconf(1) for the domain
     daemons=(Daemon("", 4, 0.2),),
 )
