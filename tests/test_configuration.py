@@ -129,6 +129,16 @@ def test_only_the_checkers_of_what_changes_are_asked() -> None:
     assert "doveconf -n" not in replace
 
 
+def test_the_checker_of_a_service_that_is_switched_off_is_not_asked() -> None:
+    gone = WantedFile(FILE.path, None)
+    (replace, _), _ = commands(
+        apply,
+        {ManagedFiles: {FILE.path: IN_PLACE}, Services: {"dovecot": RUNS}},
+        configurations=[Configuration(SERVICE, False, (gone,))],
+    )
+    assert replace.endswith(f" '' {FILE.path}")
+
+
 def test_what_was_replaced_is_asked_even_where_no_service_reads_it() -> None:
     (_, activate), _ = applied({}, RUNS)
     assert "step=" not in activate.splitlines()[-1]

@@ -141,6 +141,14 @@ def test_nothing_is_hidden_that_a_service_reads(service: Service) -> None:
         assert not any(PurePosixPath(path).is_relative_to(each) for each in hidden), path
 
 
+def test_what_lies_beside_a_file_that_is_read_stays_hidden() -> None:
+    (postsrsd,) = (each for each in ALL if each.name == "postsrsd")
+    assert "/etc/postfix/tables" in unseen(postsrsd, ALL)
+    assert "/etc/postfix" not in unseen(postsrsd, ALL)
+    (opendkim,) = (each for each in ALL if each.name == "opendkim")
+    assert "/etc/postfix/tables/relay_login" in unseen(opendkim, ALL)
+
+
 def test_every_secret_of_the_host_is_hidden_from_who_does_not_read_it() -> None:
     # OpenDMARC reads no file of another service.
     (opendmarc,) = (each for each in ALL if each.name == "opendmarc")
