@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 
 class Model(BaseModel):
-    """Settings: they don't change, have no unknown keys, and are described in docstrings."""
+    """Settings: they don't change, have no unknown keys; a field's docstring describes it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 

@@ -29,9 +29,9 @@ def parse(data: Mapping[str, object]) -> tuple[Settings, list[str]]:
     ours = {key: value for key, value in data.items() if key.startswith("mail_")}
     given = {key: value for key, value in ours.items() if key in Settings.model_fields}
     strange = [(key, _unknown(key, Settings.model_fields)) for key in ours if key not in given]
+    found: list[tuple[str, str]] = []
     try:
         settings = Settings.model_validate(given)
-        found = []
     except ValidationError as error:
         settings = _repaired(given, error.errors())
         found = list(dict.fromkeys(_wording(details) for details in error.errors()))
@@ -54,7 +54,8 @@ def _wording(error: ErrorDetails) -> tuple[str, str]:
     if kind == "extra_forbidden":
         if keys[-1] not in fields:
             return path, _unknown(keys[-1], fields)
-        if keys[-1] in Files.model_fields:  # of mail_tls, as those of another mode are
+        # It belongs to another mode of mail_tls.
+        if keys[-1] in Files.model_fields:
             return keys[0], "cert and key are for files; add 'mode': 'files'"
         return path, "is for an authority; add 'mode': 'acme', or leave it out"
     if kind == "missing" and keys[0] == "mail_tls":
@@ -95,9 +96,10 @@ _HARMLESS: dict[str, object] = {
     "mail_relayhost": f"{UNKNOWN}:25",
     "mail_tls": HostFiles(mode="host-files", cert="/unknown", key="/unknown"),
 }
-#: What stands for a part that is wrong of keys whose parts are named by the inventory.
+#: What stands for one wrong user or alias.
 _HARMLESS_PARTS: dict[str, object] = {
-    "mail_users": User.model_construct(password_hash="not checked"),  # which pydantic takes
+    # pydantic takes an instance as it is.
+    "mail_users": User.model_construct(password_hash="not checked"),
     "mail_aliases": ["postmaster"],
 }
 
@@ -117,6 +119,6 @@ def _repaired(given: Mapping[str, Any], errors: Iterable[ErrorDetails]) -> Setti
             values[key] = _HARMLESS[key]
     try:
         return Settings.model_validate(values)
-    except ValidationError as left:  # what is left of a value needs the part that is gone
+    except ValidationError as left:  # the rest of a value needs the part that is gone
         wrong = {_place(error)[0] for error in left.errors()}
         return Settings.model_validate(values | {key: _HARMLESS[key] for key in wrong})

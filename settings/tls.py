@@ -108,16 +108,14 @@ class Acme(Certificate):
 
     @property
     def answered_by(self) -> Literal["http", "dns", "hook"]:
-        """What answers the authority."""
         return "hook" if self.hook else "dns" if self.dns_server else "http"
 
     @property
     def key_stays(self) -> bool:
-        """Whether a renewed certificate has the old one's key."""
         return self.reuse_key
 
     def contradictions(self) -> dict[str, str]:
-        """Return path -> what is said of it, for keys that do not go with each other."""
+        """Return path -> what is wrong, for keys that are right alone and not together."""
         found = {}
         if self.hook and self.dns_server:
             found["mail_tls.hook"] = "dns_server answers the authority already; keep one of the two"
@@ -137,14 +135,14 @@ _MODES: dict[str, type[Certificate]] = {
 
 
 def _by_mode(value: object) -> Certificate:
-    """Return an inventory's dict as the model of its mode; an empty cert or key is none."""
+    """Return the model of the mode that a dict names; an empty cert or key counts as left out."""
     if not isinstance(value, dict):
         return Certificate.model_validate(value)
     empty = {name for name in ("cert", "key") if value.get(name, "") in (None, "")}
     given = {"mode": "self-signed"} | {name: value[name] for name in value if name not in empty}
     if model := _MODES.get(str(given["mode"])):
         return model.model_validate(given)
-    # Where the mode is wrong, nothing is said of the keys that some mode has.
+    # The mode is wrong: only keys that no mode has are wrong as well.
     known = merged_fields(_MODES.values()).keys() - {"mode"}
     return Certificate.model_validate({name: given[name] for name in given if name not in known})
 

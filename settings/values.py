@@ -47,7 +47,7 @@ def _is_port(number: str) -> bool:
 
 
 def port(value: object) -> str:
-    """Return a port like "443/tcp"; it is TCP's where no protocol is named."""
+    """Return a port like "443/tcp"; without a protocol it is TCP."""
     number, _, protocol = str(value).partition("/")
     if not _is_port(number) or protocol not in ("", "tcp", "udp"):
         raise ValueError(f"{value!r} is no port; write one like 443 or '443/udp'")
@@ -185,7 +185,7 @@ def name_server(value: str) -> str:
 
 
 def _shape(pattern: str, kind_and_remedy: str) -> AfterValidator:
-    """Return what refuses text of another shape: "is no KIND; REMEDY"."""
+    """Return a validator that refuses text of any other shape: "… is no KIND; REMEDY"."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value, re.ASCII):
