@@ -82,14 +82,11 @@ class ManagedFiles(FactBase[dict[str, FileState]]):
     """
 
     default = dict
+    process = staticmethod(parse_file_states)
 
     @override
     def command(self, paths: Sequence[str], folders: Sequence[str] = ()) -> StringCommand:
         return script(_SCRIPT, " ".join(folders), *paths)
-
-    @override
-    def process(self, output: list[str]) -> dict[str, FileState]:
-        return parse_file_states(output)
 
 
 class FileContents(FactBase[dict[str, str]]):

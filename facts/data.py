@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -12,8 +12,7 @@ class FactData:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a dict; pyinfra's CLI asks for it."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
-            for name, value in values.items()
+            for name, value in vars(self).items()
         }

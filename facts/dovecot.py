@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 from facts.data import FactData
-from facts.shell import script
-
-T = TypeVar("T")
+from facts.shell import readable, requires, script
 
 # Commands that ask the running Dovecot print nothing when it does not run, instead of failing.
 _IF_RUNNING = "! systemctl is-active --quiet dovecot.service ||"
@@ -64,12 +62,10 @@ def parse_mailbox_status(
     + user: whose mailbox was asked for; doveadm names the user only when it was asked for all
     """
     mailboxes: dict[str, dict[str, dict[str, int]]] = {}
-    try:
+    with readable("doveadm printed something else"):
         for row in json.loads("\n".join(output)):
             status = {"messages": int(row["messages"]), "size": int(row["vsize"])}
             mailboxes.setdefault(user or row["username"], {})[row["mailbox"]] = status
-    except (ValueError, KeyError) as error:
-        raise FactProcessError(f"doveadm printed something else: {error}") from error
     return mailboxes
 
 
@@ -97,29 +93,15 @@ class Doveconf(FactBase[dict[str, Any]]):
     """
 
     default = dict
-
-    @override
-    def requires_command(self, *args: object, **kwargs: object) -> str:
-        return "doveconf"
+    requires_command = requires("doveconf")
+    process = staticmethod(parse_doveconf)
 
     @override
     def command(self, config: str = "/etc/dovecot/dovecot.conf") -> StringCommand:
         return StringCommand("doveconf -n -c", QuoteString(config))
 
-    @override
-    def process(self, output: list[str]) -> dict[str, Any]:
-        return parse_doveconf(output)
 
-
-class _DoveadmFact(FactBase[T]):
-    abstract = True
-
-    @override
-    def requires_command(self, *args: object, **kwargs: object) -> str:
-        return "doveadm"
-
-
-class DoveadmUsers(_DoveadmFact[list[str]]):
+class DoveadmUsers(FactBase[list[str]]):
     """
     Returns who can log in, see doveadm-user(1); nobody when Dovecot does not run:
 
@@ -129,6 +111,7 @@ class DoveadmUsers(_DoveadmFact[list[str]]):
     """
 
     default = list
+    requires_command = requires("doveadm")
 
     @override
     def command(self) -> StringCommand:
@@ -150,7 +133,7 @@ class Logins(FactData):
     present: tuple[str, ...] = ()
 
 
-class DoveadmLogins(_DoveadmFact[Logins]):
+class DoveadmLogins(FactBase[Logins]):
     """
     Returns who can log in and who is logged in, in one read; nobody when Dovecot does not run:
 
@@ -160,6 +143,7 @@ class DoveadmLogins(_DoveadmFact[Logins]):
     """
 
     default = Logins
+    requires_command = requires("doveadm")
 
     @override
     def command(self) -> StringCommand:
@@ -171,7 +155,7 @@ class DoveadmLogins(_DoveadmFact[Logins]):
         return Logins(tuple(sorted(output[:who])), tuple(sorted(parse_who(output[who:]))))
 
 
-class DoveadmMailboxStatus(_DoveadmFact[dict[str, dict[str, dict[str, int]]]]):
+class DoveadmMailboxStatus(FactBase[dict[str, dict[str, dict[str, int]]]]):
     """
     Returns messages and bytes of each folder, of all users or of one, see doveadm-mailbox(1);
     nothing when Dovecot does not run:
@@ -182,6 +166,7 @@ class DoveadmMailboxStatus(_DoveadmFact[dict[str, dict[str, dict[str, int]]]]):
     """
 
     default = dict
+    requires_command = requires("doveadm")
 
     @override
     def command(self, user: str | None = None) -> StringCommand:
@@ -195,7 +180,7 @@ class DoveadmMailboxStatus(_DoveadmFact[dict[str, dict[str, dict[str, int]]]]):
         return parse_mailbox_status(output, self.user)
 
 
-class DoveadmWho(_DoveadmFact[dict[str, dict[str, dict[str, Any]]]]):
+class DoveadmWho(FactBase[dict[str, dict[str, dict[str, Any]]]]):
     """
     Returns who is logged in, with connections and client addresses by service, see doveadm-who(1);
     nobody when Dovecot does not run:
@@ -206,11 +191,9 @@ class DoveadmWho(_DoveadmFact[dict[str, dict[str, dict[str, Any]]]]):
     """
 
     default = dict
+    requires_command = requires("doveadm")
+    process = staticmethod(parse_who)
 
     @override
     def command(self) -> StringCommand:
         return script(f"{_IF_RUNNING} doveadm -f tab who")
-
-    @override
-    def process(self, output: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
-        return parse_who(output)

@@ -78,11 +78,8 @@ class Firewall(FactBase[FirewallState]):
     """
 
     default = FirewallState
+    process = staticmethod(parse_firewall)
 
     @override
     def command(self) -> StringCommand:
         return script(_SCRIPT)
-
-    @override
-    def process(self, output: list[str]) -> FirewallState:
-        return parse_firewall(output)

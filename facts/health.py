@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pyinfra.api import FactBase, StringCommand
-from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 from facts.data import FactData
 from facts.postfix import parse_queue
-from facts.shell import key_values, script
+from facts.shell import key_values, readable, script
 
 
 @dataclass(frozen=True)
@@ -93,16 +92,11 @@ attempt "$1" "$2" | { observe; sed 's/^/outbound=/'; echo "clock=$(date +%s.%N)"
 """
 
 
+@readable("the host's health has another form")
 def parse_health(output: list[str]) -> HealthState:
     """Parse the key=value lines that the Health fact's script prints."""
     values = key_values(output)
-    try:
-        return _state(values)
-    except (ValueError, IndexError) as error:
-        raise FactProcessError(f"the host's health has another form: {error}") from error
 
-
-def _state(values: Mapping[str, Sequence[str]]) -> HealthState:
     def many(key: str, where: str) -> tuple[str, ...] | None:
         return tuple(values.get(key, ())) if where in values else None
 
@@ -139,18 +133,14 @@ def _pair(values: Mapping[str, Sequence[str]], *keys: str) -> tuple[int, int] | 
     return first, second
 
 
+_DISK = ("size", "available", "inodes", "inodes_available")
+
+
 def _disk(line: str) -> tuple[str, dict[str, int]]:
     folder, *numbers = line.split()
     # "-" for a file system without a fixed number of inodes (btrfs)
-    size, available, inodes, inodes_available = (
-        0 if number == "-" else int(number) for number in numbers
-    )
-    return folder, {
-        "size": size,
-        "available": available,
-        "inodes": inodes,
-        "inodes_available": inodes_available,
-    }
+    counts = [0 if number == "-" else int(number) for number in numbers]
+    return folder, dict(zip(_DISK, counts, strict=True))
 
 
 def parse_socket(line: str) -> tuple[str, int, str]:
@@ -176,12 +166,9 @@ class Health(FactBase[HealthState]):
     """
 
     default = HealthState
+    process = staticmethod(parse_health)
 
     @override
     def command(self, outbound: str | None = None) -> StringCommand:
         server, _, port = (outbound or "").rpartition(":")
         return script(_SCRIPT, server, port)
-
-    @override
-    def process(self, output: list[str]) -> HealthState:
-        return parse_health(output)

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pyinfra.api import FactBase, StringCommand
-from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 from facts.data import FactData
 from facts.health import parse_socket
-from facts.shell import key_values, script
+from facts.shell import key_values, readable, script
 from facts.tls import (
     SCRIPT,
     SERVED,
@@ -119,16 +118,10 @@ true
 """
 
 
+@readable("the live state has another form")
 def parse_live(output: list[str]) -> LiveState:
     """Parse the key=value lines that the Live fact's script prints."""
     values = key_values(output)
-    try:
-        return _state(values)
-    except (ValueError, IndexError) as error:
-        raise FactProcessError(f"the live state has another form: {error}") from error
-
-
-def _state(values: Mapping[str, Sequence[str]]) -> LiveState:
     logins: dict[str, tuple[str, ...]] = {}
     for line in values.get("login", ()):
         path, _, name = line.partition(" ")
@@ -171,6 +164,7 @@ class Live(FactBase[LiveState]):
     """
 
     default = LiveState
+    process = staticmethod(parse_live)
 
     @override
     def command(
@@ -181,7 +175,3 @@ class Live(FactBase[LiveState]):
     ) -> StringCommand:
         logins = (f"logins={path}" for path in passwd_files)
         return script(_SCRIPT, PEM, folder, ports_with_tls(ports), *logins)
-
-    @override
-    def process(self, output: list[str]) -> LiveState:
-        return parse_live(output)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from pyinfra.api import FactBase, StringCommand
 from typing_extensions import override
@@ -51,13 +50,13 @@ class MachineState(FactData):
     update_timers: bool = False
     vmail: tuple[int, int] | None = None
     vmail_folder: str = ""
-    volatile: tuple[str, ...] = field(default_factory=tuple)
+    volatile: tuple[str, ...] = ()
     uid_5000: str = ""
-    nameservers: tuple[str, ...] = field(default_factory=tuple)
-    ssh_ports: tuple[int, ...] = field(default_factory=tuple)
+    nameservers: tuple[str, ...] = ()
+    ssh_ports: tuple[int, ...] = ()
     nf_tables: str = ""
     reachable: Mapping[str, str] = field(default_factory=dict)
-    control_addresses: tuple[str, ...] = field(default_factory=tuple)
+    control_addresses: tuple[str, ...] = ()
 
     @property
     def mail_owner(self) -> tuple[int, int]:
@@ -147,22 +146,23 @@ def parse_machine(output: list[str]) -> MachineState:
     distribution, version = one("id"), one("version")
     blocks, _, block_size = one("free_blocks").partition(" ")
     vmail = one("vmail")
-    fields: dict[str, Any] = {
-        key: one(key)
-        for key in ("hostname", "hostname_file", "mailname", "time_daemon", "vmail_folder")
-    }
     return MachineState(
         release=version if distribution == "debian" else f"{distribution} {version}".strip(),
         memory=int(one("MemTotal") or 0) * 1024,
         swap=int(one("SwapTotal") or 0) * 1024,
         swap_room=int(blocks or 0) * int(block_size or 0),
+        hostname=one("hostname"),
+        hostname_file=one("hostname_file"),
+        mailname=one("mailname"),
         cloud_init=one("cloud_init") == "yes",
+        time_daemon=one("time_daemon"),
         clock_untried=one("time_daemon") == "systemd-timesyncd"
         and one("ActiveState") == "inactive"
         and not one("ConditionTimestamp"),
         update_timers=values.get("ActiveState", [])[1:] == ["active", "active"]
         and values.get("UnitFileState", [])[1:] == ["enabled", "enabled"],
         vmail=(int(vmail.split(":")[0]), int(vmail.split(":")[1])) if vmail else None,
+        vmail_folder=one("vmail_folder"),
         volatile=tuple(values.get("volatile", ())),
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),
         nameservers=tuple(values.get("nameserver", ())),
@@ -170,7 +170,6 @@ def parse_machine(output: list[str]) -> MachineState:
         nf_tables=one("nf_tables"),
         reachable=_reachable(values.get("socket", ())),
         control_addresses=tuple(dict.fromkeys(values.get("control", ())))[-KEPT_ADDRESSES:],
-        **fields,
     )
 
 
@@ -202,11 +201,8 @@ class Machine(FactBase[MachineState]):
     """
 
     default = MachineState
+    process = staticmethod(parse_machine)
 
     @override
     def command(self) -> StringCommand:
         return StringCommand(CONTROL + _COMMAND + _NETWORK)
-
-    @override
-    def process(self, output: list[str]) -> MachineState:
-        return parse_machine(output)

@@ -56,11 +56,8 @@ class Mailboxes(FactBase[MailboxFolders]):
     """
 
     default = MailboxFolders
+    process = staticmethod(parse_mailbox_folders)
 
     @override
     def command(self, folder: str = MAIL_FOLDER) -> StringCommand:
         return script(_SCRIPT, folder)
-
-    @override
-    def process(self, output: list[str]) -> MailboxFolders:
-        return parse_mailbox_folders(output)

@@ -93,11 +93,8 @@ class SigningKeys(FactBase[dict[str, dict[str, SigningKey]]]):
     """
 
     default = dict
+    process = staticmethod(parse_signing_keys)
 
     @override
     def command(self, keys_dir: str = DKIM_KEYS) -> StringCommand:
         return script(_SCRIPT, keys_dir)
-
-    @override
-    def process(self, output: list[str]) -> dict[str, dict[str, SigningKey]]:
-        return parse_signing_keys(output)

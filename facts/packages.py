@@ -9,7 +9,7 @@ from pyinfra.api import FactBase, StringCommand
 from typing_extensions import override
 
 from facts.data import FactData
-from facts.shell import script
+from facts.shell import requires, script
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class PackageStates(FactData):
     + held: the packages that no upgrade touches, see apt-mark(8)
     """
 
-    installed: frozenset[str]
-    interrupted: bool
+    installed: frozenset[str] = frozenset()
+    interrupted: bool = False
     held: frozenset[str] = frozenset()
 
 
@@ -55,19 +55,10 @@ class Packages(FactBase[PackageStates]):
         PackageStates(installed=frozenset({"postfix"}), interrupted=False)
     """
 
-    @staticmethod
-    @override
-    def default() -> PackageStates:
-        return PackageStates(frozenset(), False)
-
-    @override
-    def requires_command(self, *args: object, **kwargs: object) -> str:
-        return "dpkg-query"
+    default = PackageStates
+    requires_command = requires("dpkg-query")
+    process = staticmethod(parse_package_states)
 
     @override
     def command(self, packages: Sequence[str]) -> StringCommand:
         return script(_SCRIPT, *packages)
-
-    @override
-    def process(self, output: list[str]) -> PackageStates:
-        return parse_package_states(output)

@@ -9,6 +9,8 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.shell import readable, requires
+
 #: qmgr(8)'s queues, as postqueue(1) names them.
 QUEUES = ("maildrop", "incoming", "active", "deferred", "hold", "corrupt")
 
@@ -48,15 +50,13 @@ def parse_master(output: list[str]) -> dict[str, dict[str, Any]]:
 def parse_queue(output: list[str]) -> dict[str, dict[str, int]]:
     """Parse the host's clock (epoch seconds), then `postqueue -j`: one JSON object a message."""
     queues = {name: {"count": 0, "oldest_age": 0} for name in QUEUES}
-    try:
+    with readable("postqueue printed something else"):
         now = int(output[0])
         for line in output[1:]:
             message = json.loads(line)
             queue = queues.setdefault(message["queue_name"], {"count": 0, "oldest_age": 0})
             queue["count"] += 1
             queue["oldest_age"] = max(queue["oldest_age"], now - message["arrival_time"])
-    except (ValueError, KeyError) as error:
-        raise FactProcessError(f"postqueue printed something else: {error}") from error
     return queues
 
 
@@ -64,16 +64,7 @@ def _folder(config_dir: str | None) -> tuple[str | QuoteString, ...]:
     return () if config_dir is None else ("-c", QuoteString(config_dir))
 
 
-class _PostfixFact(FactBase[dict[str, Any]]):
-    default = dict
-    abstract = True
-
-    @override
-    def requires_command(self, *args: object, **kwargs: object) -> str:
-        return "postconf"
-
-
-class Postconf(_PostfixFact):
+class Postconf(FactBase[dict[str, str]]):
     """
     Returns the parameters that main.cf sets, see postconf(1):
 
@@ -82,16 +73,16 @@ class Postconf(_PostfixFact):
         {"myhostname": "mail.example.org", "relayhost": ""}
     """
 
+    default = dict
+    requires_command = requires("postconf")
+    process = staticmethod(parse_postconf)
+
     @override
     def command(self, config_dir: str | None = None) -> StringCommand:
         return StringCommand("postconf -n", *_folder(config_dir))
 
-    @override
-    def process(self, output: list[str]) -> dict[str, str]:
-        return parse_postconf(output)
 
-
-class PostconfMaster(_PostfixFact):
+class PostconfMaster(FactBase[dict[str, dict[str, Any]]]):
     """
     Returns the services of master.cf, see master(5):
 
@@ -101,17 +92,17 @@ class PostconfMaster(_PostfixFact):
                              "command": "smtpd", "options": {"smtpd_sasl_auth_enable": "yes"}, …}}
     """
 
+    default = dict
+    requires_command = requires("postconf")
+    process = staticmethod(parse_master)
+
     @override
     def command(self, config_dir: str | None = None) -> StringCommand:
         folder = _folder(config_dir)
         return StringCommand("postconf -M", *folder, "&& postconf -P", *folder)
 
-    @override
-    def process(self, output: list[str]) -> dict[str, dict[str, Any]]:
-        return parse_master(output)
 
-
-class Queue(_PostfixFact):
+class Queue(FactBase[dict[str, dict[str, int]]]):
     """
     Returns the number of messages in each queue and the age of the oldest in seconds, see
     postqueue(1); also while Postfix is stopped:
@@ -121,10 +112,10 @@ class Queue(_PostfixFact):
         {"deferred": {"count": 2, "oldest_age": 340}, "active": {"count": 0, "oldest_age": 0}, …}
     """
 
+    default = dict
+    requires_command = requires("postconf")
+    process = staticmethod(parse_queue)
+
     @override
     def command(self) -> StringCommand:
         return StringCommand("date +%s && postqueue -j")
-
-    @override
-    def process(self, output: list[str]) -> dict[str, dict[str, int]]:
-        return parse_queue(output)

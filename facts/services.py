@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 from facts.data import FactData
-from facts.shell import script
+from facts.shell import requires, script
 from facts.watched import Watched
 from layout import STAMPS
 
@@ -44,25 +44,17 @@ class ServiceState(FactData):
     overrides: Mapping[str, float] = field(default_factory=dict)
 
 
-_PROPERTIES = (
-    "Id",
-    "LoadState",
-    "ActiveState",
-    "MainPID",
-    "InactiveExitTimestamp",
-    "StateChangeTimestamp",
-    "UnitFileState",
-)
 #: Where the administrator's unit files and drop-ins are, see systemd.unit(5).
 _OVERRIDES = ("/etc/systemd/system", "/etc/systemd/system.control", "/run/systemd/system")
 
 # One call for all units, one for all files: starting a process takes longer than reading. A rename
 # and chmod change a file's ctime but not its mtime: only ctime misses no change.
-_SCRIPT = f"""
+_SCRIPT = """
 . /etc/os-release
 echo "release $VERSION_ID"
 units=$1; shift
-systemctl show --timestamp=us+utc -p {",".join(_PROPERTIES)} $units
+systemctl show --timestamp=us+utc -p Id,LoadState,ActiveState,MainPID,UnitFileState \
+  -p InactiveExitTimestamp,StateChangeTimestamp $units
 find "$@" \\( -type f -o -type d -o -lname /dev/null \\) -printf 'file %C@ %T@ %p\\n' 2>/dev/null
 true
 """
@@ -193,10 +185,7 @@ class Services(FactBase[dict[str, ServiceState]]):
     """
 
     default = dict
-
-    @override
-    def requires_command(self, *args: object, **kwargs: object) -> str:
-        return "systemctl"
+    requires_command = requires("systemctl")
 
     @override
     def command(self, watched: Sequence[Watched] | None = None) -> StringCommand:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from pyinfra.api import QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 
@@ -18,6 +21,20 @@ def script(text: str, *arguments: str, stdin: str | None = None) -> StringComman
     if stdin is None:
         return StringCommand(*words)
     return StringCommand(*words, _stdin=stdin)
+
+
+def requires(program: str) -> Callable[..., str]:
+    """Return a fact's `requires_command`: on a host without the program, it has its default."""
+    return lambda *_, **__: program
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Raise FactProcessError, which says `what` first, if output cannot be parsed."""
+    try:
+        yield
+    except (ValueError, LookupError) as error:
+        raise FactProcessError(f"{what}: {error}") from error
 
 
 def key_values(output: list[str]) -> dict[str, list[str]]:

@@ -12,11 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pyinfra.api import FactBase, StringCommand
-from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 from facts.data import FactData
-from facts.shell import key_values, script
+from facts.shell import key_values, readable, requires, script
 from layout import LIBRARY, PEM, TLS_PORTS
 
 
@@ -65,10 +64,8 @@ def parse_certificate(output: list[str]) -> CertificateState | None:
     if CERTIFICATE_BEGINS not in output:
         return None
     start = output.index(CERTIFICATE_BEGINS)
-    try:
+    with readable("unreadable certificate"):
         certificate = x509.load_pem_x509_certificate("\n".join(output[start:]).encode())
-    except ValueError as error:
-        raise FactProcessError(f"unreadable certificate: {error}") from error
     _, owner, mode = output[0].split()
     public = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return described(certificate, output[1:start] == public.decode().splitlines(), owner, mode)
@@ -151,11 +148,9 @@ class ServedCertificates(FactBase[dict[int, CertificateState]]):
         return script(f"ports=$1\n{SERVED}", ports_with_tls(ports))
 
     @override
+    @readable("unreadable certificate")
     def process(self, output: list[str]) -> dict[int, CertificateState]:
-        try:
-            return parse_served(key_values(output).get("served", ()))
-        except ValueError as error:
-            raise FactProcessError(f"unreadable certificate: {error}") from error
+        return parse_served(key_values(output).get("served", ()))
 
 
 class Certificate(FactBase[CertificateState | None]):
@@ -167,17 +162,12 @@ class Certificate(FactBase[CertificateState | None]):
         CertificateState(("mail.example.org",), datetime(2028, 2, 27, …), True, True, …)
     """
 
-    @override
-    def requires_command(self, *args: object, **kwargs: object) -> str:
-        return "openssl"
+    requires_command = requires("openssl")
+    process = staticmethod(parse_certificate)
 
     @override
     def command(self, path: str = PEM) -> StringCommand:
         return script(SCRIPT, path)
-
-    @override
-    def process(self, output: list[str]) -> CertificateState | None:
-        return parse_certificate(output)
 
 
 #: The script that renews the certificate, on a host that does so itself (services/renewal.py).
