@@ -43,16 +43,6 @@ def obstacles(settings: Settings, machine: MachineState) -> list[str]:
     return found
 
 
-def time_packages(settings: Settings, machine: MachineState) -> list[str]:
-    """Return the packages that keep the clock right: none if the host has another daemon."""
-    return [DEFAULT_TIME_DAEMON] if machine.time_daemon in ("", DEFAULT_TIME_DAEMON) else []
-
-
-def cloud_init(settings: Settings, machine: MachineState) -> str | None:
-    """Return cloud-init's configuration, so that it does not reset the host name at each boot."""
-    return render("machine/cloud-init.cfg.j2") if machine.cloud_init else None
-
-
 BASE = Service(
     "machine",
     has_unit=False,
@@ -61,12 +51,15 @@ BASE = Service(
         "openssl",
         "python3",  # for remote/probe and remote/limits
     ),
-    more_packages=time_packages,
+    more_packages=lambda _, machine: (
+        [DEFAULT_TIME_DAEMON] if machine.time_daemon in ("", DEFAULT_TIME_DAEMON) else []
+    ),
     files=(
+        # Without it cloud-init resets the host name at each boot.
         File(
             "/etc/cloud/cloud.cfg.d/99-mailhost.cfg",
             no_effect("cloud-init reads it at boot"),
-            cloud_init,
+            lambda _, machine: render("machine/cloud-init.cfg.j2") if machine.cloud_init else None,
         ),
     ),
     # It has the files as they were before an unconfirmed change, secrets among them.

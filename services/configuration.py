@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from facts.configuration import FileState
@@ -77,7 +77,7 @@ def _configuration(
     service: Service, services: Sequence[Service], settings: Settings, machine: MachineState
 ) -> Configuration:
     enabled = service.enabled(settings)
-    values = {
+    common = {
         "settings": settings,
         "machine": machine,
         "mail_folder": MAIL_FOLDER,
@@ -86,8 +86,19 @@ def _configuration(
         "memory_high": service.memory_high,
         "memory_max": service.memory_max,
     }
+
+    def wanted(file: File) -> WantedFile:
+        content = None
+        if enabled and file.when(settings):
+            if isinstance(file.source, str):
+                content = render(file.source, **{**common, **file.values(settings, machine)})
+            else:
+                content = file.source(settings, machine)
+        owned = (file.owner, file.group, file.mode)
+        return WantedFile(file.path, content, *owned, file.secret, file.learned, file.checked)
+
     files = [
-        _wanted(file, enabled, values, settings, machine)
+        wanted(file)
         for file in service.files
         if file.release in ("", machine.release) and (enabled or file.removed)
     ]
@@ -99,23 +110,6 @@ def _configuration(
         ]
     probes = tuple(service.probes(settings)) if enabled else ()
     return Configuration(service, enabled, tuple(files), probes)
-
-
-def _wanted(
-    file: File,
-    enabled: bool,
-    values: Mapping[str, object],
-    settings: Settings,
-    machine: MachineState,
-) -> WantedFile:
-    content = None
-    if enabled and file.when(settings):
-        if isinstance(file.source, str):
-            content = render(file.source, **{**values, **file.values(settings, machine)})
-        else:
-            content = file.source(settings, machine)
-    owned = (file.owner, file.group, file.mode)
-    return WantedFile(file.path, content, *owned, file.secret, file.learned, file.checked)
 
 
 def wanted_packages(

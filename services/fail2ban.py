@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from facts.machine import CONTROL_ADDRESSES, KEPT_ADDRESSES
 from services.service import RELOAD, Daemon, File, Service, given, no_effect
-from settings.models import Settings
 
 FOLDER = "/etc/fail2ban"
 _IGNORE = f"{FOLDER}/filter.d/ignorecommands/mailhost"
 #: Guesses of the past hour; in fail2ban's runtime folder, so gone when it stops.
 _TRIED = "/run/fail2ban/tried"
-
-
-def enabled(settings: Settings) -> bool:
-    """Whether the settings want it."""
-    return settings.mail_ban is not None
 
 
 # Checked together with the host's other jails, as fail2ban will read them.
@@ -30,7 +24,7 @@ fi
 
 FAIL2BAN = Service(
     "fail2ban",
-    enabled=enabled,
+    enabled=lambda settings: settings.mail_ban is not None,
     packages=("fail2ban", "nftables", "python3-systemd"),  # the last reads the journal
     files=(
         File(

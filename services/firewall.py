@@ -8,6 +8,7 @@ boots as well, only after it has made a new connection to the host.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from facts.firewall import DROP_IN, RULES, UNIT
 from facts.machine import MachineState
@@ -21,37 +22,27 @@ NAME = "mailhost-firewall"
 CONNECTIONS = 200
 
 
-def enabled(settings: Settings) -> bool:
-    """Whether the settings want it."""
-    return settings.mail_firewall
-
-
-def rules(settings: Settings, ssh_ports: Sequence[int], served: Sequence[int]) -> str:
-    """
-    Return the rules as nft(8) reads them.
-
-    + ssh_ports: TCP ports of SSH
-    + served: TCP ports of the services
-    """
+def rules(services: Sequence[Service], settings: Settings, machine: MachineState) -> str:
+    """Return the rules as nft(8) reads them."""
     chosen = sorted(each.split("/") for each in settings.mail_open_ports or ())
     return render(
         "firewall/mailhost.nft.j2",
-        ssh=ssh_ports,
-        mail=served,
+        ssh=machine.ssh_ports,
+        mail=served_ports(services, settings),
         open={name: [port for port, its in chosen if its == name] for name in ("tcp", "udp")},
         limit=CONNECTIONS,
         challenge=settings.mail_tls.answered_by == "http",
     )
 
 
-def obstacles(settings: Settings, machine: MachineState, served: Sequence[int]) -> list[str]:
+def obstacles(services: Sequence[Service], settings: Settings, machine: MachineState) -> list[str]:
     """Return why the firewall cannot be switched on, one line each with its remedy."""
     if machine.nf_tables:
         return [
             f"mail_firewall: the kernel lets nobody set up nftables here ({machine.nf_tables}); "
             "set mail_firewall = False, and use the provider's firewall"
         ]
-    ours = {f"{port}/tcp" for port in (*served, *machine.ssh_ports)}
+    ours = {f"{port}/tcp" for port in (*served_ports(services, settings), *machine.ssh_ports)}
     closed = {port: by for port, by in machine.reachable.items() if port not in ours}
     if not closed or settings.mail_open_ports is not None:
         return []
@@ -71,17 +62,10 @@ def firewall(services: Sequence[Service]) -> Service:
     apart = no_effect("operations/firewall.py loads the rules")
     return Service(
         NAME,
-        enabled=enabled,
+        enabled=lambda settings: settings.mail_firewall,
         packages=("nftables",),
         files=(
-            File(
-                RULES,
-                apart,
-                lambda settings, machine: rules(
-                    settings, machine.ssh_ports, served_ports(services, settings)
-                ),
-                removed=True,
-            ),
+            File(RULES, apart, partial(rules, services), removed=True),
             File(
                 UNIT,
                 apart,
@@ -97,8 +81,6 @@ def firewall(services: Sequence[Service]) -> Service:
                 removed=True,
             ),
         ),
-        obstacles=lambda settings, machine: obstacles(
-            settings, machine, served_ports(services, settings)
-        ),
+        obstacles=partial(obstacles, services),
         own_operation=True,
     )

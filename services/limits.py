@@ -20,14 +20,13 @@ PYTHON = "python3 -BEsS -m limits"
 
 def enabled(settings: Settings) -> bool:
     """Whether the settings want it."""
-    limits = settings.mail_limits.model_dump() if settings.mail_limits else {}
-    return any(limits.values()) or settings.mail_warmup is not None
+    return any(settings.limits.values()) or settings.mail_warmup is not None
 
 
 def plan(settings: Settings) -> dict[str, Any]:
     """Return the fields of the `Plan` in remote/limits/plan.py."""
     return {
-        "limits": settings.mail_limits.model_dump() if settings.mail_limits else {},
+        "limits": settings.limits,
         "warmup": settings.mail_warmup.model_dump(mode="json") if settings.mail_warmup else None,
         "domains": settings.mail_domains,
         "owner": f"root@{settings.primary_domain}",

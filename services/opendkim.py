@@ -16,11 +16,6 @@ SOCKET = "/var/spool/postfix/opendkim/opendkim.sock"
 FROM_HEADER = "/etc/opendkim/from_header.lua"
 
 
-def strict(settings: Settings) -> bool:
-    """Whether the From: header of submitted mail has to be an address of the login."""
-    return settings.mail_from_header == "strict"
-
-
 def key_table(settings: Settings, machine: MachineState) -> str:
     """Return the KeyTable: domain, selector and private key of each name, see opendkim.conf(5)."""
     selector = settings.mail_dkim_selector
@@ -72,7 +67,7 @@ OPENDKIM = Service(
             RELOAD,
             "opendkim/from_header.lua.j2",
             given(sender_logins=SENDER_LOGINS),
-            when=strict,
+            when=lambda settings: settings.mail_from_header == "strict",
         ),
         drop_in("opendkim"),
     ),

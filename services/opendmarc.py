@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from services.service import RESTART, Daemon, File, Service
 from services.units import drop_in
-from settings.models import Settings
-
-
-def enabled(settings: Settings) -> bool:
-    """Whether the settings want it."""
-    return settings.mail_dmarc_inbound != "off"
-
 
 _CHECK = """
 warnings=$(opendmarc -n -c "$stage/etc/opendmarc.conf" 2>&1) ||
@@ -19,7 +12,7 @@ warnings=$(opendmarc -n -c "$stage/etc/opendmarc.conf" 2>&1) ||
 
 OPENDMARC = Service(
     "opendmarc",
-    enabled=enabled,
+    enabled=lambda settings: settings.mail_dmarc_inbound != "off",
     packages=("dbconfig-no-thanks", "opendmarc"),  # no database for reports
     files=(
         File("/etc/opendmarc.conf", RESTART, "opendmarc/opendmarc.conf.j2"),

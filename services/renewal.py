@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from facts.machine import MachineState
 from facts.tls import RENEWAL
@@ -108,12 +108,12 @@ def _authority(settings: Settings) -> Acme:
     return settings.mail_tls if isinstance(settings.mail_tls, Acme) else Acme(mode="acme")
 
 
-def _secret(name: str, path: Callable[[Acme], str | None], mode: str = "600") -> File:
-    """Return the file of a secret from the control machine; without a path it must not exist."""
+def _secret(name: str, key: str, mode: str = "600") -> File:
+    """Return the file of a secret that a key of `mail_tls` names; without it, none must exist."""
 
     def text(settings: Settings, machine: MachineState) -> str | None:
-        named = path(_authority(settings))
-        return read_file(named) if named else None
+        path = getattr(settings.mail_tls, key, None)
+        return read_file(path) if path else None
 
     return File(f"{ETC}/acme-{name}", _STARTED_ANEW, text, mode=mode, secret=True, removed=True)
 
@@ -147,10 +147,10 @@ RENEWAL_TIMER = Service(
             for name in ("certificate.sh", "challenge.sh", "responder.py", "account.py")
         ),
         File(f"{ETC}/certificate.conf", _STARTED_ANEW, lambda settings, _: conf(settings)),
-        _secret("tsig.key", lambda authority: authority.dns_key),
-        _secret("eab.key", lambda authority: authority.eab_key),
+        _secret("tsig.key", "dns_key"),
+        _secret("eab.key", "eab_key"),
         # It may hold a provider's password.
-        _secret("hook", lambda authority: authority.hook, mode="700"),
+        _secret("hook", "hook", mode="700"),
         File(f"{SYSTEM}/{TIMER}", RESTART, f"renewal/{TIMER}.j2"),
         File(
             f"{SYSTEM}/mailhost-certificate.service",

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from layout import PEM
 from services.service import File, Place, Service, no_effect
-from settings.models import Settings
 from settings.tls import Files
 from wanted.certificates import combined_pem
-
-
-def enabled(settings: Settings) -> bool:
-    """Whether the certificate comes from the control machine."""
-    return isinstance(settings.mail_tls, Files)
-
 
 CERTIFICATE = Service(
     "certificate",
     has_unit=False,
-    enabled=enabled,
+    enabled=lambda settings: isinstance(settings.mail_tls, Files),
     files=(
         File(
             PEM,

@@ -20,12 +20,7 @@ UPDATES = Service(
     enabled=enabled,
     packages=("needrestart", "unattended-upgrades"),
     files=(
-        File(
-            APT,
-            no_effect("apt reads it at each start"),
-            "updates/apt.conf.j2",
-            removed=True,
-        ),
+        File(APT, no_effect("apt reads it at each start"), "updates/apt.conf.j2", removed=True),
         File(
             NEEDRESTART,
             no_effect("needrestart reads it at each start"),

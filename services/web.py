@@ -20,11 +20,6 @@ CONF = f"{ETC}/web.conf"
 LISTENERS = frozenset({"systemd", "init", "lighttpd"})
 
 
-def enabled(settings: Settings) -> bool:
-    """Whether the settings want it."""
-    return settings.mail_web
-
-
 def _probes(settings: Settings) -> list[tuple[str, ...]]:
     host = f"autoconfig.{settings.primary_domain}"
     return [("https", str(HTTPS_PORT), host, "/mail/config-v1.1.xml", PEM)]
@@ -54,7 +49,7 @@ warnings=$(lighttpd -tt -f "$checked" 2>&1 >/dev/null) ||
 
 WEB_SERVER = Service(
     NAME,
-    enabled=enabled,
+    enabled=lambda settings: settings.mail_web,
     packages=("lighttpd", "lighttpd-mod-openssl"),
     files=(
         File(CONF, RESTART, "web/lighttpd.conf.j2", given(root=WEB)),

@@ -216,6 +216,11 @@ class Settings(Model):
         }
 
     @property
+    def limits(self) -> dict[str, int]:
+        """Name -> number of each limit of `mail_limits`; empty if it is None."""
+        return self.mail_limits.model_dump() if self.mail_limits else {}
+
+    @property
     def client_names(self) -> list[str]:
         """The host names of `mail_client_names`."""
         return [f"{label}.{self.primary_domain}" for label in self.mail_client_names]

@@ -70,12 +70,11 @@ def sheet(settings: Settings, user: str) -> str:
     if address not in settings.users:
         known = ", ".join(settings.users) or "nobody"
         raise ValueError(f"{user!r} is no user of this host; it has {known}")
-    limits = settings.mail_limits.model_dump() if settings.mail_limits else {}
     return render(
         "clients/sheet.txt.j2",
         address=address,
         host=settings.mail_hostname,
         self_signed=not settings.mail_tls.trusted_by_others,
-        limits=limits,
+        limits=settings.limits,
         megabytes=settings.mail_message_size_limit // 2**20,
     )
