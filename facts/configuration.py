@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
-from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import script
@@ -84,7 +83,6 @@ class ManagedFiles(FactBase[dict[str, FileState]]):
     default = dict
     process = staticmethod(parse_file_states)
 
-    @override
     def command(self, paths: Sequence[str], folders: Sequence[str] = ()) -> StringCommand:
         return script(_SCRIPT, " ".join(folders), *paths)
 
@@ -97,11 +95,9 @@ class FileContents(FactBase[dict[str, str]]):
 
     default = dict
 
-    @override
     def command(self, paths: list[str]) -> StringCommand:
         return script('for path; do [ ! -f "$path" ] || sed "s|^|$path:|" "$path"; done', *paths)
 
-    @override
     def process(self, output: list[str]) -> dict[str, str]:
         contents: dict[str, list[str]] = {}
         for line in output:

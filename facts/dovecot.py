@@ -8,7 +8,6 @@ from typing import Any
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
-from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import readable, requires, script
@@ -96,7 +95,6 @@ class Doveconf(FactBase[dict[str, Any]]):
     requires_command = requires("doveconf")
     process = staticmethod(parse_doveconf)
 
-    @override
     def command(self, config: str = "/etc/dovecot/dovecot.conf") -> StringCommand:
         return StringCommand("doveconf -n -c", QuoteString(config))
 
@@ -113,11 +111,9 @@ class DoveadmUsers(FactBase[list[str]]):
     default = list
     requires_command = requires("doveadm")
 
-    @override
     def command(self) -> StringCommand:
         return script(f"{_IF_RUNNING} doveadm user '*'")
 
-    @override
     def process(self, output: list[str]) -> list[str]:
         return sorted(output)
 
@@ -145,11 +141,9 @@ class DoveadmLogins(FactBase[Logins]):
     default = Logins
     requires_command = requires("doveadm")
 
-    @override
     def command(self) -> StringCommand:
         return script(f"{_IF_RUNNING} {{ doveadm user '*' && doveadm -f tab who; }}")
 
-    @override
     def process(self, output: list[str]) -> Logins:
         who = next((i for i, line in enumerate(output) if "\t" in line), len(output))
         return Logins(tuple(sorted(output[:who])), tuple(sorted(parse_who(output[who:]))))
@@ -168,14 +162,12 @@ class DoveadmMailboxStatus(FactBase[dict[str, dict[str, dict[str, int]]]]):
     default = dict
     requires_command = requires("doveadm")
 
-    @override
     def command(self, user: str | None = None) -> StringCommand:
         self.user = user
         whose = ("-A",) if user is None else ("-u", user)
         text = f"{_IF_RUNNING} doveadm -f json mailbox status \"$@\" 'messages vsize' '*'"
         return script(text, *whose)
 
-    @override
     def process(self, output: list[str]) -> dict[str, dict[str, dict[str, int]]]:
         return parse_mailbox_status(output, self.user)
 
@@ -194,6 +186,5 @@ class DoveadmWho(FactBase[dict[str, dict[str, dict[str, Any]]]]):
     requires_command = requires("doveadm")
     process = staticmethod(parse_who)
 
-    @override
     def command(self) -> StringCommand:
         return script(f"{_IF_RUNNING} doveadm -f tab who")

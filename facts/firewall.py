@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pyinfra.api import FactBase, StringCommand
-from typing_extensions import override
 
 from facts.configuration import FileState, parse_file_states
 from facts.data import FactData
@@ -80,6 +79,5 @@ class Firewall(FactBase[FirewallState]):
     default = FirewallState
     process = staticmethod(parse_firewall)
 
-    @override
     def command(self) -> StringCommand:
         return script(_SCRIPT)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pyinfra.api import FactBase, StringCommand
-from typing_extensions import override
 
 from facts.data import FactData
 from facts.postfix import parse_queue
@@ -168,7 +167,6 @@ class Health(FactBase[HealthState]):
     default = HealthState
     process = staticmethod(parse_health)
 
-    @override
     def command(self, outbound: str | None = None) -> StringCommand:
         server, _, port = (outbound or "").rpartition(":")
         return script(_SCRIPT, server, port)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pyinfra.api import FactBase, StringCommand
-from typing_extensions import override
 
 from facts.shell import script
 
@@ -29,10 +28,8 @@ class HomeMaildirs(FactBase[list[str]]):
 
     default = list
 
-    @override
     def command(self, folder: str) -> StringCommand:
         return script(_SCRIPT, folder)
 
-    @override
     def process(self, output: list[str]) -> list[str]:
         return sorted(output)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pyinfra.api import FactBase, StringCommand
-from typing_extensions import override
 
 from facts.data import FactData
 from facts.health import parse_socket
@@ -166,7 +165,6 @@ class Live(FactBase[LiveState]):
     default = LiveState
     process = staticmethod(parse_live)
 
-    @override
     def command(
         self,
         folder: str = MAIL_FOLDER,

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pyinfra.api import FactBase, StringCommand
-from typing_extensions import override
 
 from facts.data import FactData
 from facts.firewall import RULES
@@ -203,6 +202,5 @@ class Machine(FactBase[MachineState]):
     default = MachineState
     process = staticmethod(parse_machine)
 
-    @override
     def command(self) -> StringCommand:
         return StringCommand(CONTROL + _COMMAND + _NETWORK)

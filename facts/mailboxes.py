@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
-from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import script
@@ -58,6 +57,5 @@ class Mailboxes(FactBase[MailboxFolders]):
     default = MailboxFolders
     process = staticmethod(parse_mailbox_folders)
 
-    @override
     def command(self, folder: str = MAIL_FOLDER) -> StringCommand:
         return script(_SCRIPT, folder)

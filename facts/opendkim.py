@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
-from typing_extensions import override
 
 from facts.shell import script
 from layout import DKIM_KEYS
@@ -95,6 +94,5 @@ class SigningKeys(FactBase[dict[str, dict[str, SigningKey]]]):
     default = dict
     process = staticmethod(parse_signing_keys)
 
-    @override
     def command(self, keys_dir: str = DKIM_KEYS) -> StringCommand:
         return script(_SCRIPT, keys_dir)

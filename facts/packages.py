@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyinfra.api import FactBase, StringCommand
-from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import requires, script
@@ -59,6 +58,5 @@ class Packages(FactBase[PackageStates]):
     requires_command = requires("dpkg-query")
     process = staticmethod(parse_package_states)
 
-    @override
     def command(self, packages: Sequence[str]) -> StringCommand:
         return script(_SCRIPT, *packages)

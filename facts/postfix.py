@@ -7,7 +7,6 @@ from typing import Any
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
-from typing_extensions import override
 
 from facts.shell import readable, requires
 
@@ -77,7 +76,6 @@ class Postconf(FactBase[dict[str, str]]):
     requires_command = requires("postconf")
     process = staticmethod(parse_postconf)
 
-    @override
     def command(self, config_dir: str | None = None) -> StringCommand:
         return StringCommand("postconf -n", *_folder(config_dir))
 
@@ -96,7 +94,6 @@ class PostconfMaster(FactBase[dict[str, dict[str, Any]]]):
     requires_command = requires("postconf")
     process = staticmethod(parse_master)
 
-    @override
     def command(self, config_dir: str | None = None) -> StringCommand:
         folder = _folder(config_dir)
         return StringCommand("postconf -M", *folder, "&& postconf -P", *folder)
@@ -116,6 +113,5 @@ class Queue(FactBase[dict[str, dict[str, int]]]):
     requires_command = requires("postconf")
     process = staticmethod(parse_queue)
 
-    @override
     def command(self) -> StringCommand:
         return StringCommand("date +%s && postqueue -j")

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
-from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import requires, script
@@ -187,14 +186,12 @@ class Services(FactBase[dict[str, ServiceState]]):
     default = dict
     requires_command = requires("systemctl")
 
-    @override
     def command(self, watched: Sequence[Watched] | None = None) -> StringCommand:
         self._watched = declared() if watched is None else watched
         units = [unit for each in self._watched for unit in each.units]
         paths = dict.fromkeys(path for each in self._watched for path in each.effects)
         return script(_SCRIPT, " ".join(units), STAMPS, *paths, *_override_paths(*units))
 
-    @override
     def process(self, output: list[str]) -> dict[str, ServiceState]:
         return parse_services(output, self._watched)
 

@@ -12,7 +12,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pyinfra.api import FactBase, StringCommand
-from typing_extensions import override
 
 from facts.data import FactData
 from facts.shell import key_values, readable, requires, script
@@ -143,11 +142,9 @@ class ServedCertificates(FactBase[dict[int, CertificateState]]):
 
     default = dict
 
-    @override
     def command(self, ports: Sequence[int] = tuple(TLS_PORTS)) -> StringCommand:
         return script(f"ports=$1\n{SERVED}", ports_with_tls(ports))
 
-    @override
     @readable("unreadable certificate")
     def process(self, output: list[str]) -> dict[int, CertificateState]:
         return parse_served(key_values(output).get("served", ()))
@@ -165,7 +162,6 @@ class Certificate(FactBase[CertificateState | None]):
     requires_command = requires("openssl")
     process = staticmethod(parse_certificate)
 
-    @override
     def command(self, path: str = PEM) -> StringCommand:
         return script(SCRIPT, path)
 
@@ -185,10 +181,8 @@ class CertificateDue(FactBase[str]):
 
     default = str
 
-    @override
     def command(self) -> StringCommand:
         return script('[ -e "$1" ] || { echo "there is none yet"; exit; }; sh "$1" due', RENEWAL)
 
-    @override
     def process(self, output: list[str]) -> str:
         return " ".join(output)
