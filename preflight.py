@@ -44,10 +44,8 @@ def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[st
     if not problems and UNKNOWN in (settings.mail_hostname, *settings.mail_domains):
         problems.append(f"mail_domains: {UNKNOWN} is nobody's (RFC 2606); write a name of your own")
     problems += _problems_between_keys(settings)
-    problems += addresses.problems(settings)
-    problems += certificates.problems(settings)
-    problems += mta_sts.problems(settings)
-    problems += renewal.problems(settings)
+    for module in (addresses, certificates, mta_sts, renewal):
+        problems += module.problems(settings)
     return settings, [_one_line(problem) for problem in problems]
 
 

@@ -123,14 +123,12 @@ def _issuers(settings: Settings, name: str) -> list[Record]:
     """Return the CAA records (RFC 8659) of a name; [] if the settings name no issuer."""
     if not settings.mail_caa_issuers:
         return []
-    contents = {
-        **{
-            f'0 issue "{issuer}"': "CAA: only a listed authority may issue the name's certificate"
-            for issuer in settings.mail_caa_issuers
-        },
-        '0 issuewild ";"': "CAA: nobody may issue a wildcard certificate below the name",
-    }
-    return [Record(name, "CAA", content, why, required=False) for content, why in contents.items()]
+    why = "CAA: only a listed authority may issue the name's certificate"
+    wildcards = "CAA: nobody may issue a wildcard certificate below the name"
+    return [
+        *(Record(name, "CAA", f'0 issue "{one}"', why, False) for one in settings.mail_caa_issuers),
+        Record(name, "CAA", '0 issuewild ";"', wildcards, required=False),
+    ]
 
 
 def _pointer(address: IPv4Address | IPv6Address, host: str) -> Record:
@@ -140,80 +138,45 @@ def _pointer(address: IPv4Address | IPv6Address, host: str) -> Record:
 
 
 def _domain_records(settings: Settings, domain: str, key: str | None) -> list[Record]:
+    host = f"{settings.mail_hostname}."
+    why = "DMARC (RFC 9989): what to do with forgeries, and where to report them"
     found = [
-        Record(domain, "MX", f"10 {settings.mail_hostname}.", "where mail to this domain goes"),
+        Record(domain, "MX", f"10 {host}", "where mail to this domain goes"),
         Record(domain, "TXT", spf(settings), "SPF: which addresses send mail from this domain"),
-        Record(
-            f"_dmarc.{domain}",
-            "TXT",
-            dmarc(settings, domain),
-            "DMARC (RFC 9989): what to do with forgeries, and where to report them",
-        ),
+        Record(f"_dmarc.{domain}", "TXT", dmarc(settings, domain), why),
     ]
     if key:
-        found.append(
-            Record(
-                f"{settings.mail_dkim_selector}._domainkey.{domain}",
-                "TXT",
-                f"v=DKIM1; h=sha256; k=rsa; p={key}",
-                "DKIM (RFC 6376): the key that our signatures are verified with",
-            )
-        )
-    found.append(
-        Record(
-            f"_smtp._tls.{domain}",
-            "TXT",
-            f"v=TLSRPTv1; rua=mailto:postmaster@{domain}",
-            "TLS-RPT (RFC 8460): where others report that mail to us found no proper TLS",
-            required=False,
-        )
-    )
+        name = f"{settings.mail_dkim_selector}._domainkey.{domain}"
+        why = "DKIM (RFC 6376): the key that our signatures are verified with"
+        found.append(Record(name, "TXT", f"v=DKIM1; h=sha256; k=rsa; p={key}", why))
+    why = "TLS-RPT (RFC 8460): where others report that mail to us found no proper TLS"
+    report = f"v=TLSRPTv1; rua=mailto:postmaster@{domain}"
+    found.append(Record(f"_smtp._tls.{domain}", "TXT", report, why, required=False))
     if mta_sts.enabled(settings):
-        found.append(
-            Record(
-                f"_mta-sts.{domain}",
-                "TXT",
-                mta_sts.record(settings),
-                "MTA-STS (RFC 8461): there is a policy; its id changes only when the policy does",
-                required=False,
-            )
-        )
+        why = "MTA-STS (RFC 8461): there is a policy; its id changes only when the policy does"
+        policy = mta_sts.record(settings)
+        found.append(Record(f"_mta-sts.{domain}", "TXT", policy, why, required=False))
     if settings.mail_web:
+        why = "who looks for settings or policy of this domain finds the host's web server"
         found += [
-            Record(
-                name,
-                "CNAME",
-                f"{settings.mail_hostname}.",
-                "who looks for settings or policy of this domain finds the host's web server",
-                required=False,
-            )
+            Record(name, "CNAME", host, why, required=False)
             for name in settings.web_names(domain)
             if name not in (settings.mail_hostname, *settings.client_names)
         ]
-    return found + [
-        Record(
-            f"{service}._tcp.{domain}",
-            "SRV",
-            f"{priority} 1 {port} {settings.mail_hostname}.",
-            f"mail programs find the server by the address: {what}",
-            required=False,
-        )
-        for service, priority, port, what in _SERVICES
-    ]
+    for service, priority, port, what in _SERVICES:
+        why = f"mail programs find the server by the address: {what}"
+        content = f"{priority} 1 {port} {host}"
+        found.append(Record(f"{service}._tcp.{domain}", "SRV", content, why, required=False))
+    return found
 
 
 def _null_domain_records(domain: str) -> list[Record]:
+    why = "DKIM: every key that somebody may hold of this domain is revoked"
     return [
         Record(domain, "MX", "0 .", "null MX (RFC 7505): this domain receives no mail"),
         Record(domain, "TXT", "v=spf1 -all", "SPF: this domain sends nothing"),
         Record(f"_dmarc.{domain}", "TXT", "v=DMARC1; p=reject", "DMARC: what claims so is forged"),
-        Record(
-            f"*._domainkey.{domain}",
-            "TXT",
-            "v=DKIM1; p=",
-            "DKIM: every key that somebody may hold of this domain is revoked",
-            required=False,
-        ),
+        Record(f"*._domainkey.{domain}", "TXT", "v=DKIM1; p=", why, required=False),
     ]
 
 
