@@ -95,15 +95,13 @@ def _dns_problems(settings: Settings) -> list[str]:
                 f"mail_null_domains: {domain} is a name of the host; leave it out, its own records "
                 "say what may come from it"
             )
-    for domain in settings.mail_domains:
-        if domain in settings.names and domain not in (
-            settings.mail_hostname,
-            *settings.client_names,
-        ):
-            found.append(
-                f"mail_web: {domain} is a mail domain, and a name that mail programs ask for the "
-                "settings of another; take it out of mail_domains, or leave mail_web out"
-            )
+    asked = set(settings.names) - {settings.mail_hostname, *settings.client_names}
+    found += [
+        f"mail_web: {domain} is a mail domain, and a name that mail programs ask for the settings "
+        "of another; take it out of mail_domains, or leave mail_web out"
+        for domain in settings.mail_domains
+        if domain in asked
+    ]
     # A name takes at most 253 characters (RFC 1035), and records add labels to a domain.
     some_keys = dict.fromkeys(settings.mail_domains, "some key")
     longest = max((record.name for record in dns.records(settings, some_keys)), key=len)

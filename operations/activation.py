@@ -6,7 +6,6 @@ either confirm or go back. All in one remote command, which ends as well without
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from pyinfra.api import StringCommand
 
@@ -16,9 +15,7 @@ from facts.watched import Watched
 from layout import KEPT, STAMPS
 from operations.scripts import shell
 from operations.transaction import Entry, bundle
-
-#: The program that asks the services on the host.
-_PROBE = Path(__file__).resolve().parent.parent / "remote/probe"
+from services.units import REMOTE
 
 _ACTIVATE = shell("transaction/activate.sh")
 
@@ -61,14 +58,13 @@ def _units(services: Iterable[Watched], states: Mapping[str, ServiceState]) -> s
 
 
 def _program() -> list[Entry]:
-    modules = sorted(_PROBE.glob("*.py"))
+    """Return the program that asks the services on the host."""
+    modules = sorted((REMOTE / "probe").glob("*.py"))
     return [(f"probe/{each.name}", each.read_text(), "root", "root", "644") for each in modules]
 
 
 def activation(
-    states: Mapping[str, ServiceState],
-    wanted: Iterable[Watched],
-    unwanted: Iterable[Watched] = (),
+    states: Mapping[str, ServiceState], wanted: Iterable[Watched], unwanted: Iterable[Watched] = ()
 ) -> list[tuple[str, ...]]:
     """
     Return (action, name, unit) for each wanted service, in that order, that is not enabled or does
@@ -77,7 +73,8 @@ def activation(
     """
     steps: list[tuple[str, ...]] = []
     for each in wanted:
-        state = states.get(each.name) or unknown(each)
+        # The host does not know a service whose packages come with this run.
+        state = states.get(each.name) or ServiceState(each.unit, False, False, 0, "start")
         if not state.enabled:
             steps.append(("enable", each.name, state.unit))
         if state.action:
@@ -86,8 +83,3 @@ def activation(
         if (left := states.get(each.name)) and (left.enabled or left.active):
             steps.append(("disable", each.name, left.unit))
     return steps
-
-
-def unknown(service: Watched) -> ServiceState:
-    """Return the state of a service that the host does not know yet."""
-    return ServiceState(service.unit, False, False, 0, "start")

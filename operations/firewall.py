@@ -59,9 +59,7 @@ def is_in_place(current: FirewallState, files: Sequence[WantedFile]) -> bool:
 
 
 @operation()
-def apply(
-    files: Sequence[WantedFile],
-) -> Generator[StringCommand | FunctionCommand, None, None]:
+def apply(files: Sequence[WantedFile]) -> Generator[StringCommand | FunctionCommand, None, None]:
     """
     Load the firewall's rules, and keep them if a new connection gets through.
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Generator
 from pyinfra import host, logger
 from pyinfra.api import StringCommand, operation
 
-from facts.homes import HomeMaildirs
+from facts.mailboxes import HomeMaildirs
 from facts.shell import script
 from layout import MAIL_FOLDER
 from operations.scripts import shell

@@ -1,4 +1,4 @@
-"""Dovecot: IMAP, POP3 and the logins of all services, from one passwd-file."""
+"""Who can log in, and who is logged in."""
 
 from __future__ import annotations
 

@@ -48,11 +48,8 @@ def steps(
 ) -> Sequence[StringCommand]:
     """Return the commands that bring the machine from what it is to the wanted state."""
     commands = []
-    if (machine.hostname, machine.hostname_file, machine.mailname) != (
-        hostname,
-        hostname,
-        mailname,
-    ):
+    names = (machine.hostname, machine.hostname_file, machine.mailname)
+    if names != (hostname, hostname, mailname):
         commands.append(script(_NAME, hostname, mailname))
     if machine.vmail is None or machine.vmail_folder != "vmail:vmail:700":
         commands.append(script(_VMAIL, MAIL_FOLDER, *(str(number) for number in VMAIL_IDS)))

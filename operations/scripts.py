@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_REMOTE = Path(__file__).resolve().parent.parent / "remote"
+from services.units import REMOTE
 
 #: A line that includes another script, by its path from the one that has the line.
 _INCLUDE = re.compile(r"^\. (\.\.?/\S+)\n", re.M)
@@ -25,4 +25,4 @@ def shell(name: str) -> str:
         included.add(path)
         return _INCLUDE.sub(lambda line: text((path.parent / line[1]).resolve()), path.read_text())
 
-    return text(_REMOTE / name)
+    return text(REMOTE / name)

@@ -13,7 +13,6 @@ from pyinfra.api.exceptions import FactProcessError
 from facts import (
     configuration,
     dovecot,
-    homes,
     machine,
     mailboxes,
     opendkim,
@@ -175,7 +174,7 @@ def test_unexpected_output_is_an_error(parse: Any, output: list[str]) -> None:
         (opendkim.SigningKeys, {}),
         (services.Services, {}),
         (configuration.ManagedFiles, {}),
-        (homes.HomeMaildirs, []),
+        (mailboxes.HomeMaildirs, []),
         (packages.Packages, packages.PackageStates(frozenset(), False)),
         (mailboxes.Mailboxes, mailboxes.MailboxFolders()),
         (tls.Certificate, None),

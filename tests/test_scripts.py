@@ -58,7 +58,7 @@ def test_what_a_script_includes_stands_in_its_place_once(
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(scripts, "_REMOTE", tmp_path)
+    monkeypatch.setattr(scripts, "REMOTE", tmp_path)
     assert shell("a/program.sh") == "one\ntwo\nthree\nfour\n  . ./not.sh\n"
 
 

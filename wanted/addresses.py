@@ -37,18 +37,14 @@ def aliases(settings: Settings) -> dict[str, list[str]]:
     postmaster, root = (f"{name}@{settings.primary_domain}" for name in ("postmaster", "root"))
     taken = {*settings.users, *found}
     if postmaster not in taken and implicit_mailbox(settings) is None:
-        found[postmaster] = [root if root in taken else _first_user(settings)]
+        own = [user for user in settings.users if user.endswith(f"@{settings.primary_domain}")]
+        found[postmaster] = [root if root in taken else (own or list(settings.users))[0]]
     for domain in settings.mail_domains:
         for name in RFC_2142_NAMES:
             address = f"{name}@{domain}"
             if address not in taken and address != postmaster:
                 found[address] = [postmaster]
     return found
-
-
-def _first_user(settings: Settings) -> str:
-    own = [user for user in settings.users if user.endswith(f"@{settings.primary_domain}")]
-    return (own or list(settings.users))[0]
 
 
 def implicit_mailbox(settings: Settings) -> str | None:

@@ -75,12 +75,13 @@ def _chain_problems(
             f"mail_tls.cert: is for {', '.join(sorted(covered)) or 'no host name'}, "
             f"not for {name}; get one that has this name too"
         )
-    if certificate.not_valid_after_utc < now:
-        ended = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-        found.append(f"mail_tls.cert: ended on {ended}; renew it")
-    if certificate.not_valid_before_utc > now:
-        begins = f"{certificate.not_valid_before_utc:%Y-%m-%d}"
-        found.append(f"mail_tls.cert: is valid from {begins} on; check this machine's clock")
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if end < now:
+        found.append(f"mail_tls.cert: ended on {end:%Y-%m-%d}; renew it")
+    if begin > now:
+        found.append(
+            f"mail_tls.cert: is valid from {begin:%Y-%m-%d} on; check this machine's clock"
+        )
     for issued, issuer in itertools.pairwise(chain):
         try:
             issued.verify_directly_issued_by(issuer)
