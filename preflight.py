@@ -1,7 +1,5 @@
 """Checks before a host is touched: each setting, settings against each other, the machine."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """What the host's managed files look like: content digest, owner and mode, in one read."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """What a fact with several fields returns: a dataclass that `pyinfra fact … --json` can print."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

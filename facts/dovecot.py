@@ -1,7 +1,5 @@
 """Dovecot as it is configured, who can log in, who is logged in, and what the mailboxes hold."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The firewall's table: whether the kernel has the rules of the file, now and after a boot."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

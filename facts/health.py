@@ -1,7 +1,5 @@
 """How the machine below the mail services is doing: clock, disk, memory, queue, ports, updates."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

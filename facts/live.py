@@ -1,7 +1,5 @@
 """The state of a running mail host beyond its files: ports, certificates, logins."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

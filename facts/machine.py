@@ -1,7 +1,5 @@
 """The machine below the mail services: release, memory, names, clock, resolvers, in one read."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

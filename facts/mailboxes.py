@@ -1,7 +1,5 @@
 """Whose mail is on the host: in mail folders, and in Maildirs of Unix accounts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pyinfra.api import FactBase, StringCommand

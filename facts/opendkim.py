@@ -1,7 +1,5 @@
 """The DKIM signing keys that are on the host."""
 
-from __future__ import annotations
-
 from base64 import b64decode
 from typing import TypedDict
 

@@ -1,7 +1,5 @@
 """Which wanted Debian packages are installed, and whether an installation was interrupted."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

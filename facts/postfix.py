@@ -1,7 +1,5 @@
 """Postfix as it is configured, and what is in its queue."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

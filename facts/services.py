@@ -1,7 +1,5 @@
 """Which services run, and whether they run the configuration that is on disk."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

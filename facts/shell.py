@@ -1,7 +1,5 @@
 """How facts and operations pass a script to the host's shell, and parse what it prints."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """The certificate that the mail services serve."""
 
-from __future__ import annotations
-
 import hashlib
 from base64 import b64decode
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """What the Services fact looks at."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -3,8 +3,6 @@ Second half of a transaction on the host: make the services run what is on disk,
 either confirm or go back. All in one remote command, which ends as well without its caller.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 from pyinfra.api import StringCommand

@@ -1,7 +1,5 @@
 """The certificate: made on the host (self-signed), or brought from files."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
 

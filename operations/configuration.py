@@ -7,8 +7,6 @@ what has to answer); `apply` compares it with the host and closes the difference
 remote commands (operations/transaction.py, operations/activation.py).
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Generator, Iterable, Mapping, Sequence
 

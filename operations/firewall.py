@@ -5,8 +5,6 @@ New rules are loaded with a timer on the host that takes them back. They are kep
 boot, only after the run has come in by a new connection.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Generator, Sequence
 

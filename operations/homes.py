@@ -1,7 +1,5 @@
 """Copy the Maildirs of a host that was set up by hand into the mailboxes of virtual users."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Generator
 
 from pyinfra import host, logger

@@ -1,7 +1,5 @@
 """Who can log in, and who is logged in."""
 
-from __future__ import annotations
-
 from collections.abc import Generator
 
 from pyinfra import host, state

@@ -1,7 +1,5 @@
 """The machine below the mail services: names, clock, swap, the account that owns the mail."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 
 from pyinfra import host

@@ -1,7 +1,5 @@
 """The mail of removed users: archived or purged where asked, otherwise left and named."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Generator, Mapping
 
 from pyinfra import host, logger

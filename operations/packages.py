@@ -1,7 +1,5 @@
 """Debian packages, installed so that no service ever runs unconfigured."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 
 from pyinfra import host

@@ -1,7 +1,5 @@
 """The shell scripts of `remote/`, as operations send them to the host."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """OpenDKIM: a signing key for each domain, made on the host once."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 
 from pyinfra import host

@@ -7,8 +7,6 @@ before it (`present/PATH`, or an empty `absent/PATH`), and `good` what answered 
 was confirmed. While there is no `good`, there is nothing to go back to.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import tarfile

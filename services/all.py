@@ -1,7 +1,5 @@
 """The services of a mail host, in the order in which they start."""
 
-from __future__ import annotations
-
 from services.base import BASE
 from services.dovecot import DOVECOT
 from services.fail2ban import FAIL2BAN

@@ -1,7 +1,5 @@
 """What all services stand on: the machine, its clock, and a few packages."""
 
-from __future__ import annotations
-
 from facts.machine import MachineState
 from layout import STATE, VMAIL_IDS
 from services.service import File, Service, no_effect

@@ -1,7 +1,5 @@
 """From the services' records to one host: its files, packages and probes. Pure functions."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

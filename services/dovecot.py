@@ -1,7 +1,5 @@
 """Dovecot: IMAP, POP3 and the logins of all services, from one passwd-file."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from facts.machine import MachineState

@@ -1,7 +1,5 @@
 """fail2ban: shuts out hosts that guess passwords, for a while, by its own nftables rules."""
 
-from __future__ import annotations
-
 from facts.machine import CONTROL_ADDRESSES, KEPT_ADDRESSES
 from services.service import RELOAD, Daemon, File, Service, given, no_effect
 

@@ -5,8 +5,6 @@ A run loads new rules together with a timer on the host that takes them back. It
 boots as well, only after it has made a new connection to the host.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The journal: bounded, so that it does not fill the disk."""
 
-from __future__ import annotations
-
 from services.service import RESTART, File, Service
 
 JOURNALD = Service(

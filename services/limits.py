@@ -1,7 +1,5 @@
 """How much a login may send: a policy service of our own that Postfix asks (remote/limits)."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """OpenDKIM: signs what leaves, verifies what arrives, and checks From: against the login."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from facts.machine import MachineState

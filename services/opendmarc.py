@@ -1,7 +1,5 @@
 """OpenDMARC: checks SPF and DMARC of arriving mail, and adds its results to OpenDKIM's."""
 
-from __future__ import annotations
-
 from services.service import RESTART, Daemon, File, Service
 from services.units import drop_in
 

@@ -1,7 +1,5 @@
 """Postfix: main.cf, master.cf and the lookup tables; we own each of these files whole."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 
 from facts.machine import MachineState

@@ -1,7 +1,5 @@
 """PostSRSd: rewrites senders of forwarded mail (SRS), so that SPF passes at the next host."""
 
-from __future__ import annotations
-
 from services.service import RESTART, Daemon, File, Service
 from services.units import drop_in
 from settings.models import Settings

@@ -7,8 +7,6 @@ of memory instead of 45 and half the packages on Debian 12, has no timer of its 
 CSR, so that it never holds the certificate's private key.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Mapping

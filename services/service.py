@@ -4,8 +4,6 @@ What the package knows of a service: one frozen record, from which everything el
 services/all.py lists the records; services/configuration.py derives one host's files from them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 

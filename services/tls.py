@@ -1,7 +1,5 @@
 """The certificate from the control machine (`mail_tls` mode `files`)."""
 
-from __future__ import annotations
-
 from layout import PEM
 from services.service import File, Place, Service, no_effect
 from settings.tls import Files

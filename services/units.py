@@ -1,7 +1,5 @@
 """Files that several services have: a drop-in for Debian's unit, and our own programs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from layout import LIBRARY

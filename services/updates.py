@@ -1,7 +1,5 @@
 """Security updates: unattended-upgrades installs them, needrestart restarts services."""
 
-from __future__ import annotations
-
 from services.service import Daemon, File, Service, no_effect
 from settings.models import Settings
 

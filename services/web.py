@@ -5,8 +5,6 @@ Of Debian's static web servers with TLS it takes the least memory (docs/memory.m
 starts it and it ends when idle, so that it mostly takes none.
 """
 
-from __future__ import annotations
-
 from facts.machine import MachineState
 from layout import ETC, HTTPS_PORT, PEM, WEB
 from services.service import RESTART, Daemon, File, Folder, Service, given, no_effect

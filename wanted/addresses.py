@@ -1,7 +1,5 @@
 """Addresses: who receives their mail, and who may send as them. Pure functions of the settings."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 

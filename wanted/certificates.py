@@ -1,7 +1,5 @@
 """A certificate of the inventory: does it fit its key, its chain and the host's names?"""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta

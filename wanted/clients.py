@@ -3,8 +3,6 @@ Documents by which mail programs set themselves up, as pure functions of the set
 autoconfig, Outlook's autodiscover, Apple's profile; and a sheet for all other programs.
 """
 
-from __future__ import annotations
-
 from uuid import NAMESPACE_DNS, uuid5
 
 from settings.models import Settings

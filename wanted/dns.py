@@ -1,7 +1,5 @@
 """The DNS records that a mail host needs: pure functions of its settings and keys."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address

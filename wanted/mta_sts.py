@@ -1,7 +1,5 @@
 """MTA-STS (RFC 8461): the policy by which other hosts verify TLS to this one, and its record."""
 
-from __future__ import annotations
-
 import hashlib
 
 from settings.models import Settings

@@ -1,7 +1,5 @@
 """DNS records for people: a table to read, and text to copy into a provider's web form."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import dns.name

@@ -1,7 +1,5 @@
 """Renders the templates in `templates/`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import jinja2

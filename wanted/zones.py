@@ -1,7 +1,5 @@
 """DNS records as BIND zones, for your own name server or a provider that imports zones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import dns.name

@@ -1,7 +1,5 @@
 """python3 -m limits DATABASE PLAN; with --check for the database, the plan is read only."""
 
-from __future__ import annotations
-
 import socket
 import sys
 

@@ -1,7 +1,5 @@
 """Whether a message is below every limit, by what was sent before it."""
 
-from __future__ import annotations
-
 import sqlite3
 import sys
 import threading

@@ -1,7 +1,5 @@
 """A message that a login wants to send, and the refusal of one that is over a limit."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from typing import NamedTuple

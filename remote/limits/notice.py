@@ -1,7 +1,5 @@
 """The mail that tells the owner of a login that has reached a limit, once a day."""
 
-from __future__ import annotations
-
 import sys
 import threading
 import time

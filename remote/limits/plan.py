@@ -1,7 +1,5 @@
 """The plan that a deploy writes into limits.json: which limits there are, and what they allow."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from datetime import date

@@ -1,7 +1,5 @@
 """Postfix's policy protocol (SMTPD_POLICY_README): what smtpd asks, and what it is answered."""
 
-from __future__ import annotations
-
 import socket
 import sqlite3
 import sys

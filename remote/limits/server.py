@@ -1,7 +1,5 @@
 """The socket that systemd listens on, and the smtpd processes that are connected."""
 
-from __future__ import annotations
-
 import os
 import selectors
 import signal

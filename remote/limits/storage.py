@@ -1,7 +1,5 @@
 """What was sent, in an SQLite file that outlives the process."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import sqlite3

@@ -5,8 +5,6 @@ For each service that fails a check, its unit goes to standard output and a sent
 failure to standard error. The exit code is 1 then.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

@@ -1,7 +1,5 @@
 """What every check has in common: how it says what is wrong, and how long it waits."""
 
-from __future__ import annotations
-
 #: Seconds for one answer of a busy host.
 TIMEOUT = 15.0
 

@@ -1,7 +1,5 @@
 """The listeners of Postfix, Dovecot and PostSRSd, each asked as a client asks it."""
 
-from __future__ import annotations
-
 import atexit
 import base64
 import contextlib

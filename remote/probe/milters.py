@@ -4,8 +4,6 @@ OpenDKIM and OpenDMARC, asked as Postfix asks them: by the milter protocol, over
 The protocol's codes are those of libmilter/mfdef.h (sendmail) and src/milter/milter8.c (Postfix).
 """
 
-from __future__ import annotations
-
 import contextlib
 import grp
 import os
