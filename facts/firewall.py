@@ -55,14 +55,10 @@ unit=mailhost-firewall.service
 
 def parse_firewall(output: list[str]) -> FirewallState:
     """Parse what the Firewall fact's script prints."""
-    words = {"table", "loaded", "enabled", "unconfirmed"}
-    return FirewallState(
-        files=parse_file_states([line for line in output if line not in words]),
-        table="table" in output,
-        loaded="loaded" in output,
-        enabled="enabled" in output,
-        unconfirmed="unconfirmed" in output,
-    )
+    # In the order of the fields.
+    words = ("table", "loaded", "enabled", "unconfirmed")
+    files = parse_file_states([line for line in output if line not in words])
+    return FirewallState(files, *(word in output for word in words))
 
 
 class Firewall(FactBase[FirewallState]):

@@ -12,7 +12,8 @@ from facts.shell import script
 from facts.watched import Watched
 from layout import KEPT, STAMPS
 from operations.scripts import shell
-from operations.transaction import Entry, bundle
+from operations.transaction import bundle
+from services.configuration import WantedFile
 from services.units import REMOTE
 
 _ACTIVATE = shell("transaction/activate.sh")
@@ -55,10 +56,10 @@ def _units(services: Iterable[Watched], states: Mapping[str, ServiceState]) -> s
     return " ".join(sorted(names | {state.unit for state in states.values()}))
 
 
-def _program() -> list[Entry]:
+def _program() -> list[WantedFile]:
     """Return the program that asks the services on the host."""
     modules = sorted((REMOTE / "probe").glob("*.py"))
-    return [(f"probe/{each.name}", each.read_text(), "root", "root", "644") for each in modules]
+    return [WantedFile(f"probe/{each.name}", each.read_text()) for each in modules]
 
 
 def activation(

@@ -88,8 +88,8 @@ def apply(configurations: Sequence[Configuration]) -> Generator[StringCommand, N
             for each in configurations
             if each.enabled and any(file.checked for file in each.files if file in changed)
         ]
-        entries = [file.entry for file in files if file.content is not None]
-        yield replace(checks, entries, [file.path for file in changed])
+        present = [file for file in files if file.content is not None]
+        yield replace(checks, present, [file.path for file in changed])
 
     services = watched(each.service for each in configurations)
     enabled = {each.name for each in configurations if each.enabled}

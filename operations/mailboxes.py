@@ -11,11 +11,6 @@ from layout import MAIL_FOLDER
 from operations.scripts import shell
 
 
-def requests(present: Collection[str], removed: Mapping[str, str]) -> list[str]:
-    """Return "archive:USER" or "purge:USER" for each removed user who still has mail."""
-    return [f"{how}:{user}" for user, how in removed.items() if user in present]
-
-
 def orphans(
     present: Collection[str], users: Collection[str], removed: Mapping[str, str]
 ) -> list[str]:
@@ -44,8 +39,8 @@ def retire(
             address,
             MAIL_FOLDER,
         )
-    wanted = requests(folders.present, removed)
-    if not wanted and not folders.retiring:
+    requests = [f"{how}:{user}" for user, how in removed.items() if user in folders.present]
+    if not requests and not folders.retiring:
         host.noop("no removed user has mail left")
         return
-    yield script(shell("mailboxes/retire.sh"), MAIL_FOLDER, *wanted)
+    yield script(shell("mailboxes/retire.sh"), MAIL_FOLDER, *requests)

@@ -17,26 +17,26 @@ from pyinfra.api import StringCommand
 from facts.shell import script
 from layout import KEPT
 from operations.scripts import shell
-
-#: Path, text, owner, group and mode of a file.
-Entry = tuple[str, str, str, str, str]
+from services.configuration import WantedFile
 
 
-def bundle(entries: Iterable[Entry]) -> str:
+def bundle(files: Iterable[WantedFile]) -> str:
     """Return files as base64 of a tar.gz; tar carries owner and mode, and comes by stdin."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as archive:
-        for path, text, owner, group, mode in entries:
-            data = text.encode()
-            entry = tarfile.TarInfo(path.lstrip("/"))
+        for file in files:
+            data = (file.content or "").encode()
+            entry = tarfile.TarInfo(file.path.lstrip("/"))
             entry.size = len(data)
-            entry.mode = int(mode, 8)
-            entry.uname, entry.gname = owner, group
+            entry.mode = int(file.mode, 8)
+            entry.uname, entry.gname = file.owner, file.group
             archive.addfile(entry, io.BytesIO(data))
     return base64.encodebytes(buffer.getvalue()).decode()
 
 
-def replace(checks: Iterable[str], files: Iterable[Entry], paths: Sequence[str]) -> StringCommand:
+def replace(
+    checks: Iterable[str], files: Iterable[WantedFile], paths: Sequence[str]
+) -> StringCommand:
     """
     Return the command that checks new files, keeps the present ones, and replaces them.
 

@@ -31,11 +31,6 @@ class WantedFile:
     learned: bool = False
     checked: bool = True
 
-    @property
-    def entry(self) -> tuple[str, str, str, str, str]:
-        """What is sent to the host: path, text, owner, group, mode."""
-        return self.path, self.content or "", self.owner, self.group, self.mode
-
     def is_in_place(self, current: FileState | None) -> bool:
         """Whether the file on the host is the wanted one."""
         if self.content is None or current is None:

@@ -174,10 +174,6 @@ class Service:
         typed = self.name.endswith((".socket", ".timer", ".path"))
         return self.name if typed else f"{self.name}.service"
 
-    def holder(self, release: str) -> str:
-        """Return the unit that holds the processes on a Debian release."""
-        return self.holders.get(release, self.unit)
-
     @property
     def is_watched(self) -> bool:
         """Whether it is started, reloaded and judged together with the other services."""

@@ -59,7 +59,7 @@ def test_an_unwanted_file_is_in_place_when_absent() -> None:
 
 
 def test_the_bundle_carries_owner_and_mode() -> None:
-    data = base64.b64decode(bundle([FILE.entry]))
+    data = base64.b64decode(bundle([FILE]))
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         (entry,) = archive.getmembers()
         content = archive.extractfile(entry)

@@ -99,7 +99,7 @@ def test_systemd_hands_the_firewalls_way_back_to_the_shell_as_it_is() -> None:
 
 
 def test_the_program_that_asks_the_services_is_sent_whole() -> None:
-    sent = {path: text for path, text, *_ in activation._program()}
+    sent = {file.path: file.content or "" for file in activation._program()}
     assert sent == {
         f"probe/{path.name}": path.read_text() for path in (ROOT / "remote/probe").glob("*.py")
     }

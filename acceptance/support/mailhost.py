@@ -61,7 +61,7 @@ class MailHost(Runs, MailClients):
 
     def unit(self, service: Service) -> str:
         """Return the unit that holds a service's processes on this release."""
-        return service.holder(str(self.release))
+        return service.holders.get(str(self.release), service.unit)
 
     def pids(self) -> dict[str, int]:
         """Return the main process of each service that every host runs, as systemd knows it."""
