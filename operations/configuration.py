@@ -2,8 +2,8 @@
 The services' configuration as one transaction: stage, check all, replace, then start, restart or
 reload what does not run it yet, and ask every service; what fails is taken back.
 
-Each service's module builds a `Configuration` (pure: rendered files, the service's own checker, and
-what has to answer); `apply` compares it with the host and closes the difference with at most two
+services/configuration.py says what has to be there: rendered files, each service's own checker, and
+what has to answer. `apply` compares that with the host and closes the difference with at most two
 remote commands (operations/transaction.py, operations/activation.py).
 """
 
