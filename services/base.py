@@ -18,7 +18,7 @@ MINIMUM_MEMORY = 440 * 1024 * 1024
 DEFAULT_TIME_DAEMON = "systemd-timesyncd"
 
 
-def problems(settings: Settings, machine: MachineState) -> list[str]:
+def obstacles(settings: Settings, machine: MachineState) -> list[str]:
     """Return why this machine cannot become a mail host, one line each with its remedy."""
     found = []
     if machine.release not in RELEASES:
@@ -71,5 +71,5 @@ BASE = Service(
     ),
     # It has the files as they were before an unconfirmed change, secrets among them.
     holds=(STATE,),
-    problems=problems,
+    obstacles=obstacles,
 )

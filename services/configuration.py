@@ -134,10 +134,10 @@ def wanted_packages(
 def why_not(services: Sequence[Service], settings: Settings, machine: MachineState) -> list[str]:
     """Return why this machine cannot have the services, one line each with its remedy."""
     return [
-        problem
+        obstacle
         for service in services
         if service.enabled(settings)
-        for problem in service.problems(settings, machine)
+        for obstacle in service.obstacles(settings, machine)
     ]
 
 

@@ -44,7 +44,7 @@ def rules(settings: Settings, ssh_ports: Sequence[int], served: Sequence[int]) -
     )
 
 
-def problems(settings: Settings, machine: MachineState, served: Sequence[int]) -> list[str]:
+def obstacles(settings: Settings, machine: MachineState, served: Sequence[int]) -> list[str]:
     """Return why the firewall cannot be switched on, one line each with its remedy."""
     if machine.nf_tables:
         return [
@@ -97,7 +97,7 @@ def firewall(services: Sequence[Service]) -> Service:
                 removed=True,
             ),
         ),
-        problems=lambda settings, machine: problems(
+        obstacles=lambda settings, machine: obstacles(
             settings, machine, served_ports(services, settings)
         ),
         own_operation=True,

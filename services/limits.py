@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from facts.machine import MachineState
 from layout import ETC, LIBRARY
 from services.service import RESTART, Daemon, File, Service, given
 from services.units import REMOTE, SYSTEM, program
@@ -14,19 +13,19 @@ from settings.models import Settings
 NAME = "mailhost-limits.socket"
 PLAN = f"{ETC}/limits.json"
 PROGRAM = f"{LIBRARY}/limits"
-#: -E and -s as in -I: nothing of the environment or of a user is imported. -P is left out, so that
-#: -m finds the package in the working directory, which only root can write to.
+#: Like -I, -E and -s import nothing from the environment or a user's folder. Unlike -I, they let -m
+#: find the package in the working directory, which only root can write to.
 PYTHON = "python3 -BEsS -m limits"
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings need it."""
+    """Whether the settings want it."""
     limits = settings.mail_limits.model_dump() if settings.mail_limits else {}
     return any(limits.values()) or settings.mail_warmup is not None
 
 
 def plan(settings: Settings) -> dict[str, Any]:
-    """Return what the service reads: the fields of its `Plan`."""
+    """Return the fields of the `Plan` in remote/limits/plan.py."""
     return {
         "limits": settings.mail_limits.model_dump() if settings.mail_limits else {},
         "warmup": settings.mail_warmup.model_dump(mode="json") if settings.mail_warmup else None,
@@ -36,11 +35,7 @@ def plan(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _plan(settings: Settings, machine: MachineState) -> str:
-    return json.dumps(plan(settings), indent=2) + "\n"
-
-
-# It reads its plan as it will later, and ends before it serves.
+# The program reads its plan as it will when it serves, then ends.
 _CHECK = f"""
 (cd "$stage{LIBRARY}" && {PYTHON} --check "$stage{PLAN}") || fail "{PROGRAM} cannot read {PLAN}"
 """
@@ -55,7 +50,7 @@ LIMITS = Service(
         ),
         # The program of earlier versions, which was one file.
         File(f"{PROGRAM}.py", RESTART, lambda *_: None),
-        File(PLAN, RESTART, _plan),
+        File(PLAN, RESTART, lambda settings, _: json.dumps(plan(settings), indent=2) + "\n"),
         File(f"{SYSTEM}/mailhost-limits.socket", RESTART, "limits/limits.socket.j2"),
         File(
             f"{SYSTEM}/mailhost-limits.service",

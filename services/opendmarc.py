@@ -1,4 +1,4 @@
-"""OpenDMARC: checks SPF and DMARC of arriving mail."""
+"""OpenDMARC: checks SPF and DMARC of arriving mail, and adds its results to OpenDKIM's."""
 
 from __future__ import annotations
 

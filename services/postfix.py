@@ -97,11 +97,6 @@ def _probes(settings: Settings) -> list[tuple[str, ...]]:
     return probes
 
 
-def _packages(settings: Settings, machine: MachineState) -> list[str]:
-    # To log in at the smarthost with PLAIN or LOGIN.
-    return ["libsasl2-modules"] if settings.mail_relayhost_credentials else []
-
-
 # postconf warns of a parameter that no program reads: of every misspelt name.
 _CHECK = """
 warnings=$(postconf -c "$stage/etc/postfix" 2>&1 >/dev/null) ||
@@ -157,7 +152,10 @@ POSTFIX = Service(
     "postfix",
     holders={"12": "postfix@-.service"},  # the instance of a template unit
     packages=("postfix",),
-    more_packages=_packages,
+    # To log in at the smarthost with PLAIN or LOGIN.
+    more_packages=lambda settings, _: (
+        ["libsasl2-modules"] if settings.mail_relayhost_credentials else []
+    ),
     files=(
         _table("virtual_mailboxes", _rows(virtual_mailboxes, "mailboxes")),
         _table("virtual_aliases", _rows(virtual_aliases, "aliases")),

@@ -1,4 +1,4 @@
-"""PostSRSd: rewrites envelope senders of forwarded mail (SRS), so that SPF passes there."""
+"""PostSRSd: rewrites senders of forwarded mail (SRS), so that SPF passes at the next host."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ RENEWAL_TIMER = Service(
     # uacme takes 10, the responder on port 80 takes 6.
     memory_high=32,
     memory_max=64,
-    problems=obstacles,
+    obstacles=obstacles,
 )
 
 #: Starts the same unit when other software on the host changes the certificate's files.

@@ -144,7 +144,7 @@ class Service:
     + listeners: the programs that hold these ports, as ss(8) names them
     + memory_high, memory_max: bounds of its unit in MB, see systemd.resource-control(5); 0 for none
     + daemons: its rows in docs/memory.md
-    + problems: why settings and machine cannot have it, one line each with its remedy
+    + obstacles: why settings and machine cannot have it, one line each with its remedy
     + own_operation: an operation of its own puts its files in place
     """
 
@@ -167,7 +167,7 @@ class Service:
     memory_high: int = 0
     memory_max: int = 0
     daemons: tuple[Daemon, ...] = ()
-    problems: Callable[[Settings, MachineState], Sequence[str]] = lambda *_: ()
+    obstacles: Callable[[Settings, MachineState], Sequence[str]] = lambda *_: ()
     own_operation: bool = False
 
     @property

@@ -30,7 +30,7 @@ def _probes(settings: Settings) -> list[tuple[str, ...]]:
     return [("https", str(HTTPS_PORT), host, "/mail/config-v1.1.xml", PEM)]
 
 
-def problems(settings: Settings, machine: MachineState) -> list[str]:
+def obstacles(settings: Settings, machine: MachineState) -> list[str]:
     """Return why the server cannot be switched on, one line each with its remedy."""
     by = machine.reachable.get(f"{HTTPS_PORT}/tcp", "systemd")
     if by in LISTENERS:
@@ -70,5 +70,5 @@ WEB_SERVER = Service(
     memory_high=24,
     memory_max=32,
     daemons=(Daemon("lighttpd (`mail_web`)", 1, 3.0),),
-    problems=problems,
+    obstacles=obstacles,
 )

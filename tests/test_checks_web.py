@@ -1,4 +1,4 @@
-"""tasks/checks: https.py, web.py, dane.py: a small HTTPS server, and what is made of it."""
+"""tasks/checks/https.py, web.py and dane.py: a small HTTPS server, and the findings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ POLICY = mta_sts.policy(TESTING)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers as the path says: /STATUS."""
+    """Answers /STATUS with that status."""
 
     def do_GET(self) -> None:
         self.send_response(int(self.path[1:]))
@@ -46,7 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def server(folder: Path, days: float = 90) -> Iterator[tuple[str, int]]:
-    """A server with a self-signed certificate of NAME, and where it is."""
+    """Yield address and port of a server with a self-signed certificate of NAME."""
     pem = folder / "pem"
     pem.write_bytes(
         KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

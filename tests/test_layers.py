@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Room or file -> those of ours that it may import, itself apart.
+#: Room or file -> our rooms and files that it may import, besides itself.
 MAY_IMPORT = {
     "layout": set(),
     "settings": set(),
@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "operations": {"facts", "layout", "services"},
     "deploy": {"facts", "operations", "preflight", "services", "wanted"},
     "tasks": {"facts", "layout", "operations", "preflight", "services", "settings", "wanted"},
-    "remote": set(),  # Debian's python3 alone
+    "remote": set(),  # only Debian's python3 is there
     "testbed": {"settings", "tasks"},
     "bench": {"facts", "services", "settings", "testbed"},
     "docs": {"services", "settings"},
@@ -33,13 +33,13 @@ MAY_IMPORT = {
     "acceptance": {"facts", "layout", "preflight", "services", "settings", "tasks", "testbed"}
     | {"tests", "wanted"},
 }
-#: `make fact` can pass no argument: without one, the fact looks at what services/ declares.
+#: `make fact` cannot pass an argument: without one, the fact looks at the services of services/.
 EXCEPTIONS = {("facts/services.py", "services")}
 
 
 @cache
 def files() -> dict[str, Path]:
-    """Return module -> file of ours."""
+    """Return module -> file, of all our files."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
         cwd=ROOT,
@@ -58,7 +58,7 @@ def files() -> dict[str, Path]:
 
 
 def imports(path: Path) -> set[str]:
-    """Return the modules that a file imports, wherever in it."""
+    """Return the modules that a file imports, in functions as well."""
     found = set()
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.Import):
@@ -69,7 +69,7 @@ def imports(path: Path) -> set[str]:
 
 
 def ours(path: Path) -> set[str]:
-    """Return those of our modules that a file imports."""
+    """Return our modules that a file imports."""
     return imports(path) & files().keys()
 
 

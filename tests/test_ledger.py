@@ -1,4 +1,4 @@
-"""The ledger (acceptance/support): the judge has to see what is lost, wrong or double."""
+"""The ledger (acceptance/support): its judge finds what is lost, wrong or double."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ANN, BEN = "ann@example.org", "ben@example.org"
 
 
 def ledger(path: Path) -> tuple[Ledger, str, str]:
-    """A ledger with a message to both that was acknowledged, and one to ben that was not."""
+    """Return a ledger: one message to both was acknowledged, one to ben was not."""
     book = Ledger(path / "ledger", run="r")
     both, unsure = book.new([ANN, BEN]), book.new([BEN])
     book.acknowledged(both, [ANN, BEN])

@@ -21,15 +21,15 @@ from limits.plan import DAY, HOUR, LIMITS, Plan, daily_cap, is_remote
 from limits.policy import TRY_AGAIN, attributes
 from limits.storage import REMEMBERED
 
+import services.limits
 from layout import LIBRARY
-from services import limits as operation
 from settings.parsing import parse
 from tests.inventory import data, settings
 from tests.plan import texts, wanted
 
 NOW = 1_800_000_000 - 1_800_000_000 % 60
 ALICE = "alice@example.org"
-PLAN, PROGRAM = operation.PLAN.lstrip("/"), operation.PROGRAM.lstrip("/")
+PLAN, PROGRAM = services.limits.PLAN.lstrip("/"), services.limits.PROGRAM.lstrip("/")
 
 
 def counts(folder: Path, warmup: Any = None, **limits: int) -> Counts:
@@ -41,8 +41,8 @@ def message(*remote: str, login: str = ALICE, recipients: int = 0) -> Message:
     return Message(login, recipients or len(remote) or 1, frozenset(remote))
 
 
-def refused(counts: Counts, mail: Message, now: int = NOW) -> str:
-    refusal = counts.take(mail, now)
+def refused(counts: Counts, submitted: Message, now: int = NOW) -> str:
+    refusal = counts.take(submitted, now)
     return refusal.limit if refusal else ""
 
 
@@ -227,7 +227,7 @@ def test_the_attributes_of_a_request() -> None:
 
 
 def test_the_notice_names_login_limit_and_time() -> None:
-    plan = Plan(**operation.plan(settings()))
+    plan = Plan(**services.limits.plan(settings()))
     text = notice(plan, ALICE, Refusal("limit", NOW), NOW)
     assert text.isascii()
     assert f"Subject: {ALICE} has reached its sending limit\n" in text
@@ -245,7 +245,7 @@ def test_what_is_remote(address: str, remote: bool) -> None:
 @pytest.fixture
 def deployed(tmp_path: Path) -> Path:
     """The files of the service below a folder, as they would be on a host."""
-    for file in wanted(settings(mail_limits={"messages_hour": 1}))[operation.NAME].files:
+    for file in wanted(settings(mail_limits={"messages_hour": 1}))[services.limits.NAME].files:
         if file.content is not None:
             path = tmp_path / file.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -257,7 +257,7 @@ def started(
     root: Path, *arguments: str, listening: socket.socket | None = None, **environment: str
 ) -> subprocess.Popen[str]:
     """Start the program as its unit does; systemd passes the socket as descriptor 3."""
-    command = [sys.executable, *operation.PYTHON.split()[1:], *arguments, str(root / PLAN)]
+    command = [sys.executable, *services.limits.PYTHON.split()[1:], *arguments, str(root / PLAN)]
     return subprocess.Popen(
         ["sh", "-c", 'exec "$@" 3<&0', "sh", *command],
         cwd=root / LIBRARY.lstrip("/"),
@@ -270,7 +270,7 @@ def started(
 
 def test_the_unit_runs_what_is_deployed(deployed: Path) -> None:
     unit = (deployed / "etc/systemd/system/mailhost-limits.service").read_text()
-    assert f"\nWorkingDirectory={LIBRARY}\nExecStart=/usr/bin/{operation.PYTHON} " in unit
+    assert f"\nWorkingDirectory={LIBRARY}\nExecStart=/usr/bin/{services.limits.PYTHON} " in unit
     sent = {path.name for path in (deployed / PROGRAM).iterdir()}
     assert sent == {path.name for path in Path("remote/limits").glob("*.py")}
     assert "__main__.py" in sent
@@ -326,8 +326,8 @@ def test_a_plan_that_cannot_be_read_is_refused(deployed: Path) -> None:
 
 
 def test_the_plan_is_what_the_service_reads() -> None:
-    mail = settings(mail_warmup={"start": "2026-12-01"}, mail_limits={"messages_day": 5})
-    plan = Plan(**json.loads(json.dumps(operation.plan(mail))))
+    host_settings = settings(mail_warmup={"start": "2026-12-01"}, mail_limits={"messages_day": 5})
+    plan = Plan(**json.loads(json.dumps(services.limits.plan(host_settings))))
     assert set(plan.limits) == set(LIMITS)
     assert plan.limits["messages_day"] == 5
     assert plan.warmup
@@ -337,12 +337,13 @@ def test_the_plan_is_what_the_service_reads() -> None:
 
 def test_without_limits_nothing_runs_but_for_a_warmup() -> None:
     for none in ({"mail_limits": dict.fromkeys(LIMITS, 0)}, {}):
-        mail = settings(**none)
+        host_settings = settings(**none)
         if not none:
-            mail = mail.model_copy(update={"mail_limits": None})
-        assert not operation.enabled(mail)
-    mail = settings(mail_limits=dict.fromkeys(LIMITS, 0), mail_warmup={"start": "2026-12-01"})
-    assert operation.enabled(mail)
+            host_settings = host_settings.model_copy(update={"mail_limits": None})
+        assert not services.limits.enabled(host_settings)
+    warmup = {"start": "2026-12-01"}
+    host_settings = settings(mail_limits=dict.fromkeys(LIMITS, 0), mail_warmup=warmup)
+    assert services.limits.enabled(host_settings)
 
 
 @pytest.mark.parametrize(

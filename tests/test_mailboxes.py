@@ -1,4 +1,4 @@
-"""facts/mailboxes.py and operations/mailboxes.py: the mail of users who are no more."""
+"""facts/mailboxes.py and operations/mailboxes.py: the mail of removed users."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_only_removed_users_with_mail_are_retired() -> None:
     assert command.endswith(" mailhost /var/vmail archive:bob@example.org")
 
 
-def test_a_user_who_vanished_keeps_his_mail() -> None:
+def test_the_mail_of_a_user_who_vanished_stays() -> None:
     folders = MailboxFolders(present=frozenset({"bob@example.org"}))
     assert retired(folders, {}) == []
     assert mailboxes.orphans(folders.present, ["alice@example.org"], {}) == ["bob@example.org"]

@@ -52,7 +52,7 @@ def _first_user(settings: Settings) -> str:
 
 
 def implicit_mailbox(settings: Settings) -> str | None:
-    """Return postmaster's address if it leads to nobody: its mailbox then has no login."""
+    """Return postmaster's address if it leads to nobody: a mailbox without login keeps its mail."""
     postmaster, root = (f"{name}@{settings.primary_domain}" for name in ("postmaster", "root"))
     if settings.users or postmaster in settings.aliases or root in settings.aliases:
         return None
@@ -86,7 +86,7 @@ def sender_logins(settings: Settings) -> dict[str, list[str]]:
     all_aliases = aliases(settings)
 
     def reached(alias: str) -> Iterator[str]:
-        """Yield the users at the end; without recursion, and a set of what was seen ends loops."""
+        """Yield users that it leads to; no recursion, and a set of names seen ends loops."""
         seen, ahead = {alias}, list(all_aliases[alias])
         while ahead:
             target = ahead.pop()

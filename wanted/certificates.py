@@ -93,7 +93,7 @@ def _chain_problems(
 
 
 def uncovered(covered: Collection[str], names: Sequence[str]) -> list[str]:
-    """Return the names that are not among the covered ones, a wildcard's included."""
+    """Return the names that are not covered, neither by themselves nor by a wildcard."""
     return [
         name
         for name in names

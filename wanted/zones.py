@@ -29,11 +29,8 @@ def zone_files(settings: Settings, wanted: Sequence[Record], serial: int) -> dic
 def origins(settings: Settings) -> list[str]:
     """Return the names of the forward zones; a hostname outside the domains is its own zone."""
     domains = [*settings.mail_domains, *settings.mail_null_domains]
-    return (
-        domains
-        if enclosing(domains, settings.mail_hostname)
-        else [*domains, settings.mail_hostname]
-    )
+    own = [] if enclosing(domains, settings.mail_hostname) else [settings.mail_hostname]
+    return [*domains, *own]
 
 
 def enclosing(domains: Iterable[str], name: str) -> str | None:

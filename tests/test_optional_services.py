@@ -1,4 +1,4 @@
-"""What verifies arriving mail, and what forwards it: which parts run under which settings."""
+"""services/opendmarc.py and services/postsrsd.py: which settings want which parts."""
 
 from __future__ import annotations
 
@@ -47,32 +47,32 @@ def test_mail_is_refused_where_that_is_enforced(mode: str, refuses: str) -> None
 
 
 def test_nothing_is_installed_or_run_for_what_is_not_wanted() -> None:
-    mail = settings(mail_dmarc_inbound="off")
-    assert not {"opendmarc", "postsrsd"} & set(packages(mail))
-    services = wanted(mail)
+    host_settings = settings(mail_dmarc_inbound="off")
+    assert not {"opendmarc", "postsrsd"} & set(packages(host_settings))
+    services = wanted(host_settings)
     assert not services["opendmarc"].enabled
     assert not services["postsrsd"].enabled
-    assert postfix_file(mail, "forwards") is None
+    assert postfix_file(host_settings, "forwards") is None
     for name in ("main.cf", "master.cf"):
-        assert "forward.invalid" not in (postfix_file(mail, name) or "")
+        assert "forward.invalid" not in (postfix_file(host_settings, name) or "")
 
 
 def test_only_what_leads_to_other_hosts_takes_the_second_pass() -> None:
-    mail = settings(mail_aliases=REMOTE)
-    rows = dict(postfix.virtual_aliases(mail))
+    host_settings = settings(mail_aliases=REMOTE)
+    rows = dict(postfix.virtual_aliases(host_settings))
     assert rows["sales@example.org"] == "alice@example.org, friend=elsewhere.net@forward.invalid"
     assert rows["abuse@example.org"] == "postmaster@example.org"
-    assert "postsrsd" in packages(mail)
-    assert "127.0.0.1:10026" in (postfix_file(mail, "master.cf") or "")
+    assert "postsrsd" in packages(host_settings)
+    assert "127.0.0.1:10026" in (postfix_file(host_settings, "master.cf") or "")
 
 
 def test_the_machines_own_names_are_no_other_host() -> None:
     sites = ("mail.example.org", "localhost", "localhost.example.org")
-    mail = settings(mail_aliases={"cron": [f"root@{site}" for site in sites]})
-    rows = dict(postfix.virtual_aliases(mail))
+    host_settings = settings(mail_aliases={"cron": [f"root@{site}" for site in sites]})
+    rows = dict(postfix.virtual_aliases(host_settings))
     assert rows["cron@example.org"] == ", ".join(f"root@{site}" for site in sites)
     assert {rows[f"root@{site}"] for site in sites} == {"root@example.org"}
-    assert not postsrsd.enabled(mail)
+    assert not postsrsd.enabled(host_settings)
 
 
 def test_the_second_pass_finds_each_recipient_again() -> None:

@@ -1,4 +1,4 @@
-"""facts/system.py and operations/machine.py: the machine below the services."""
+"""facts/machine.py and operations/machine.py: the machine below the services."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 
 from facts.machine import MachineState, parse_machine
-from facts.packages import GUARD_MARK, Packages, PackageStates, parse_package_states
-from operations import packages
 from operations.machine import prepare_machine
-from services.base import problems
+from services.base import obstacles
 from tests.fake import commands
 from tests.inventory import settings
 
-FIXTURES = Path(__file__).parent / "fixtures/facts/system"
+FIXTURES = Path(__file__).parent / "fixtures/facts/machine"
 GIB = 2**30
 
 READY = MachineState(
@@ -33,8 +31,8 @@ READY = MachineState(
 
 @pytest.mark.parametrize("release", ["12", "13"])
 def test_captured_output(release: str) -> None:
-    state = parse_machine((FIXTURES / f"system-{release}.txt").read_text().splitlines())
-    assert state == MachineState(
+    machine = parse_machine((FIXTURES / f"machine-{release}.txt").read_text().splitlines())
+    assert machine == MachineState(
         release=release,
         memory=24684084 * 1024,
         hostname="mail.example.test",
@@ -48,7 +46,7 @@ def test_captured_output(release: str) -> None:
 
 
 def test_room_for_swap_and_a_clock_that_nobody_started() -> None:
-    state = parse_machine(
+    machine = parse_machine(
         [
             "id=debian",
             "version=13",
@@ -58,7 +56,7 @@ def test_room_for_swap_and_a_clock_that_nobody_started() -> None:
             "ConditionTimestamp=",
         ]
     )
-    assert (state.swap_room, state.clock_untried) == (4096000, True)
+    assert (machine.swap_room, machine.clock_untried) == (4096000, True)
 
 
 @pytest.mark.parametrize(
@@ -73,17 +71,17 @@ def test_apts_timers_run_if_both_do(second: list[str], both_run: bool) -> None:
 
 
 def test_mail_in_memory_is_seen() -> None:
-    state = parse_machine(["id=debian", "volatile=/var/spool/postfix", "volatile=/var/vmail"])
-    assert state.volatile == ("/var/spool/postfix", "/var/vmail")
+    machine = parse_machine(["id=debian", "volatile=/var/spool/postfix", "volatile=/var/vmail"])
+    assert machine.volatile == ("/var/spool/postfix", "/var/vmail")
 
 
 def test_problems_name_the_remedy() -> None:
-    assert problems(settings(), READY) == []
+    assert obstacles(settings(), READY) == []
     bad = replace(
         READY, release="ubuntu 24.04", memory=256 * 2**20, vmail=None, uid_5000="radicale"
     )
     bad = replace(bad, volatile=("/var/vmail",))
-    assert problems(settings(), bad) == [
+    assert obstacles(settings(), bad) == [
         "Debian 12 or 13 is supported, this is ubuntu 24.04; install one of them",
         "256 MB of memory, at least 512 MB are needed; take a larger machine",
         "/var/vmail is in memory (tmpfs), where mail is gone after a reboot; mount a disk there",
@@ -92,9 +90,9 @@ def test_problems_name_the_remedy() -> None:
     ]
 
 
-def configured(state: MachineState) -> list[str]:
+def configured(machine: MachineState) -> list[str]:
     arguments = {"hostname": "mail.example.org", "mailname": "example.org", "swap_size": GIB}
-    return commands(prepare_machine, {}, machine=state, **arguments)[0]
+    return commands(prepare_machine, {}, machine=machine, **arguments)[0]
 
 
 def test_a_ready_machine_needs_nothing() -> None:
@@ -102,7 +100,7 @@ def test_a_ready_machine_needs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "last_words"),
+    ("machine", "last_words"),
     [
         (replace(READY, hostname="vps123"), "mailhost mail.example.org example.org"),
         (replace(READY, mailname=""), "mailhost mail.example.org example.org"),
@@ -113,30 +111,11 @@ def test_a_ready_machine_needs_nothing() -> None:
         (replace(READY, clock_untried=True), "systemctl start systemd-timesyncd"),
     ],
 )
-def test_each_difference_is_one_command(state: MachineState, last_words: str) -> None:
-    (command,) = configured(state)
+def test_each_difference_is_one_command(machine: MachineState, last_words: str) -> None:
+    (command,) = configured(machine)
     assert command.endswith(last_words)
 
 
 @pytest.mark.parametrize("room", [0, GIB])
 def test_no_swap_where_there_is_no_room(room: int) -> None:
     assert configured(replace(READY, swap=0, swap_room=room)) == []
-
-
-def test_missing_packages_are_installed_in_one_command() -> None:
-    present = PackageStates(frozenset({"postfix"}), interrupted=False)
-    (command,), _ = commands(packages.install, {Packages: present}, packages=["postfix", "openssl"])
-    assert command.endswith(f" mailhost '{GUARD_MARK}' postfix openssl")
-
-
-@pytest.mark.parametrize(("interrupted", "count"), [(False, 0), (True, 1)])
-def test_an_interrupted_installation_is_taken_up(interrupted: bool, count: int) -> None:
-    present = PackageStates(frozenset({"postfix"}), interrupted)
-    found, _ = commands(packages.install, {Packages: present}, packages=["postfix"])
-    assert len(found) == count
-
-
-def test_half_configured_packages_do_not_count() -> None:
-    assert parse_package_states(["ii  postfix", "iF  dovecot-imapd", "interrupted"]) == (
-        PackageStates(frozenset({"postfix"}), True)
-    )
