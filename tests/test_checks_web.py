@@ -1,4 +1,4 @@
-"""tasks/checks: https.py, web.py, dane.py: a small HTTPS server, and what is made of it."""
+"""tasks/checks: web.py, dane.py: a small HTTPS server, and what is made of it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from facts.tls import key_digest
 from tasks.checks import dane
 from tasks.checks.finding import Severity, Status
-from tasks.checks.https import Fetched, fetch
 from tasks.checks.tls import Served
-from tasks.checks.web import judged_policy, judged_settings
+from tasks.checks.web import Fetched, fetch, judged_policy, judged_settings
 from tests.inventory import settings
 from tests.test_checks_dns import Told
 from tests.test_checks_tls import KEY, issued

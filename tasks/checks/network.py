@@ -37,7 +37,7 @@ def outbound(settings: Settings, health: HealthState) -> Finding:
     state, _, greeting = health.outbound.partition(" ")
     if state != "open":
         seen, failed = health.outbound, True
-    elif greeting.startswith("220") or subject.startswith(f"{_name(settings)}:465 "):
+    elif greeting.startswith("220") or target(settings).endswith(":465"):
         seen, failed = greeting or "open", False  # on 465 the server does not speak first
     else:
         seen, failed = f"open, but it says {greeting or 'nothing'}", True
@@ -47,10 +47,6 @@ def outbound(settings: Settings, health: HealthState) -> Finding:
     if "not known" in seen or "resolution" in seen:
         remedy = "see /etc/resolv.conf on the host: it can't look the name up"
     return plain(check, subject, Severity.REQUIRED, failed, seen, wanted, remedy)
-
-
-def _name(settings: Settings) -> str:
-    return target(settings).rpartition(":")[0]
 
 
 def listening(settings: Settings, health: HealthState) -> Finding:

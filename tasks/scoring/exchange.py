@@ -59,6 +59,5 @@ def _on_host(name: str, *arguments: str, stdin: str | None = None) -> list[str]:
     command = script(shell(name), _UNIT, SCORE_USERS, *arguments, stdin=stdin)
     done, output = command.execute(host.state, host, connector)  # type: ignore[arg-type]
     if not done:
-        said = " ".join(output.stderr_lines) or "the connection to the host ended"
-        raise ScoreError(said)
+        raise ScoreError(" ".join(output.stderr_lines) or "the connection to the host ended")
     return list(output.stdout_lines)
