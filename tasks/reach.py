@@ -7,6 +7,8 @@ from typing import Any
 
 #: Address or name, and port.
 Place = tuple[str, int]
+#: Port of the host -> where this machine reaches it instead.
+Places = Mapping[int, Place]
 
 
 def published_ports(given: Mapping[Any, Any] | None) -> dict[int, Place]:
@@ -14,7 +16,7 @@ def published_ports(given: Mapping[Any, Any] | None) -> dict[int, Place]:
     return {int(port): ("127.0.0.1", int(at)) for port, at in (given or {}).items()}
 
 
-def places(port: int, published: Mapping[int, Place], hosts: Iterable[object]) -> list[Place]:
+def places(port: int, published: Places, hosts: Iterable[object]) -> list[Place]:
     """Return where to try a port, in order; nowhere if other ports are published and it is not."""
     if published:
         return [published[port]] if port in published else []

@@ -1,4 +1,4 @@
-"""facts/health.py, and what tasks/checks/machine.py and network.py make of it."""
+"""facts/health.py, and what tasks/checks/machine.py makes of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from facts.health import HealthState, parse_health
 from facts.services import ServiceState
-from tasks.checks import machine, network
+from tasks.checks import machine
 from tasks.checks.finding import Finding, Severity, Status
 from tests.inventory import settings
 
@@ -104,7 +104,7 @@ def judged(health: HealthState, services: Mapping[str, ServiceState] = RUNS) -> 
     mail = settings()
     return [
         *machine.findings(mail, health, services, (NOW - 0.1, NOW + 1.1)),
-        *network.findings(mail, health),
+        *machine.network(mail, health),
     ]
 
 
@@ -204,10 +204,10 @@ def test_a_stopped_service_is_the_units_fault_alone() -> None:
 
 def test_a_smarthost_takes_the_place_of_port_25() -> None:
     mail = settings(mail_relayhost="smtp.example.net:465")
-    (finding, _) = network.findings(mail, replace(GOOD, outbound="open"))
+    (finding, _) = machine.network(mail, replace(GOOD, outbound="open"))
     assert (finding.status, finding.seen) == (Status.OK, "open")
     assert finding.subject == "smtp.example.net:465 from the host"
-    (finding, _) = network.findings(mail, replace(GOOD, outbound="Name or service not known"))
+    (finding, _) = machine.network(mail, replace(GOOD, outbound="Name or service not known"))
     assert finding.status == Status.FAILED
     assert "resolv.conf" in finding.remedy
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -14,11 +13,11 @@ from facts.health import Health
 from facts.opendkim import SigningKeys, public_keys
 from facts.services import Services
 from settings.models import Settings
-from tasks.checks import blocklists, dane, dns, machine, network, servers, tls, web
+from tasks.checks import blocklists, dns, machine, servers, tls, web
 from tasks.checks.finding import Status
 from tasks.checks.report import Report
 from tasks.lookups import Lookups, resolvers
-from tasks.reach import Place, places, published_ports
+from tasks.reach import Places, places, published_ports
 
 #: No question to DNS after these.
 DNS_SECONDS = 10.0
@@ -42,16 +41,16 @@ def report(settings: Settings) -> Report:
         keys = public_keys(host.get_fact(SigningKeys), settings.mail_dkim_selector)
         asked += [threads.submit(check) for check in dns.key_checks(settings, keys, lookups)]
         before = time.time()
-        health = host.get_fact(Health, outbound=network.target(settings))
+        health = host.get_fact(Health, outbound=machine.target(settings))
         read = before, time.time()
         shown = {port: look.result() for port, look in served.items()}
-        asked.append(threads.submit(dane.findings, settings, shown, lookups))
+        asked.append(threads.submit(tls.tlsa, settings, shown, lookups))
         found = [finding for check in asked for finding in check.result()]
         inactive = machine.inactive(settings, services)
         found += [
             *servers.findings(settings, lookups),
             *tls.findings(settings, shown, inactive, datetime.now(UTC)),
-            *network.findings(settings, health),
+            *machine.network(settings, health),
             *listed.result(),
             *machine.findings(settings, health, services, read),
         ]
@@ -63,10 +62,7 @@ def report(settings: Settings) -> Report:
 
 
 def _look_at_ports(
-    settings: Settings,
-    published: Mapping[int, Place],
-    lookups: Lookups,
-    threads: ThreadPoolExecutor,
+    settings: Settings, published: Places, lookups: Lookups, threads: ThreadPoolExecutor
 ) -> dict[int, Future[tls.Served]]:
     """Start to look at each port, at the place where it is published or at the host's address."""
     hosts: list[object] = [settings.mail_ipv4 or settings.mail_ipv6]

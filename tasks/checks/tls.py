@@ -1,4 +1,4 @@
-"""Checks of the services from outside: which ports are open, and which certificate each shows."""
+"""Checks of the services from outside: which ports are open, and the certificate each shows."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from cryptography import x509
 
+from facts.tls import key_digest
 from services import renewal
 from settings.models import Settings
+from tasks.answers import Answer
 from tasks.checks.finding import Finding, Severity
-from tasks.checks.judging import plain, unknown
+from tasks.checks.judging import RIGHT, Verdict, combined, plain, unknown, unsure, wrong
+from tasks.lookups import Lookups
 from wanted.certificates import names_of, uncovered
+from wanted.dns import DANE_PORTS
 
 SECONDS = 5.0
 SOON = timedelta(days=14)
@@ -220,3 +225,30 @@ def _by_port(said: Mapping[int, str], asked: Collection[int]) -> str:
         where = f" ({'ports' if len(ports) > 1 else 'port'} {_ports(ports)})"
         parts.append(what + ("" if len(ports) == len(asked) else where))
     return "; ".join(parts)
+
+
+# ---- DANE (RFC 7672) --------------------------------------------------------------------------
+def tlsa(settings: Settings, served: Mapping[int, Served], lookups: Lookups) -> list[Finding]:
+    """dns.tlsa: where a port has TLSA records, one of them is of the key that it shows."""
+    check, subject, severity = "dns.tlsa", f"{settings.mail_hostname} TLSA", Severity.REQUIRED
+    found = []
+    for port in DANE_PORTS:
+        view = lookups.everywhere(f"_{port}._tcp.{settings.mail_hostname}", "TLSA")
+        if view.answers and not any(answer.records for answer in view.answers):
+            continue
+        certificate = served[port].certificate if port in served else None
+        ours = f"3 1 1 {key_digest(certificate)}" if certificate else ""
+        found.append((view, ours, partial(_judge_key, ours)))
+    if not found:
+        wanted = "none, or the key that is shown"
+        return [plain(check, subject, severity, False, "none", wanted, "")]
+    remedy = "publish what `make dns` prints, or none: by a wrong one others keep their mail"
+    return combined(check, subject, severity, found, remedy)
+
+
+def _judge_key(ours: str, answer: Answer) -> Verdict:
+    if ours in answer.records:
+        return RIGHT
+    if not ours or any(not each.startswith("3 1 1 ") for each in answer.records):
+        return unsure("TLSA records that nothing here can be compared with")
+    return wrong("publish the key that is shown")

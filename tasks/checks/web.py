@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +16,7 @@ from settings.models import Settings
 from tasks.checks.finding import Check, Finding, Severity
 from tasks.checks.judging import plain, unknown
 from tasks.lookups import Lookups
-from tasks.reach import Place, places
+from tasks.reach import Places, places
 from wanted import clients, mta_sts
 from wanted.certificates import names_of, uncovered
 
@@ -93,7 +92,7 @@ def _answer(secured: ssl.SSLSocket, name: str, path: str, method: str) -> Fetche
 
 
 # ---- judging ----------------------------------------------------------------------------------
-def checks(settings: Settings, published: Mapping[int, Place], lookups: Lookups) -> list[Check]:
+def checks(settings: Settings, published: Places, lookups: Lookups) -> list[Check]:
     """Return the checks; each may run in its own thread."""
     found: list[Check] = []
     for domain in settings.mail_domains:
@@ -105,7 +104,7 @@ def checks(settings: Settings, published: Mapping[int, Place], lookups: Lookups)
 
 
 def _ask(
-    settings: Settings, url: str, method: str, published: Mapping[int, Place], lookups: Lookups
+    settings: Settings, url: str, method: str, published: Places, lookups: Lookups
 ) -> Fetched | None:
     """Return the answer to a request; None where this machine can't ask."""
     name, _, path = url.partition("/")
@@ -121,9 +120,7 @@ def _ask(
     return fetch(name, path, method, found[0], trusted) if found else None
 
 
-def policy(
-    settings: Settings, domain: str, published: Mapping[int, Place], lookups: Lookups
-) -> list[Finding]:
+def policy(settings: Settings, domain: str, published: Places, lookups: Lookups) -> list[Finding]:
     """web.mta_sts: others fetch the policy that the settings want (RFC 8461, 3.3)."""
     url = f"mta-sts.{domain}/{mta_sts.PATH}"
     got = _ask(settings, url, "GET", published, lookups)
@@ -176,7 +173,7 @@ def _fields(text: str) -> dict[str, list[str]]:
 
 
 def documents_served(
-    settings: Settings, domain: str, published: Mapping[int, Place], lookups: Lookups
+    settings: Settings, domain: str, published: Places, lookups: Lookups
 ) -> list[Finding]:
     """web.autoconfig, web.autodiscover: mail programs get the host's name and ports."""
     found = []

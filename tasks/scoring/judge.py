@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from settings.models import Settings
 from tasks.answers import Address
 from tasks.lookups import Lookups
-from tasks.reach import Place
+from tasks.reach import Places
 from tasks.scoring import authentication, message, names, spamassassin, submission
 from tasks.scoring.message import Received
 from tasks.scoring.part import Aspect, Part
@@ -17,7 +17,7 @@ from tasks.scoring.questions import LookupFailed, addresses, pointers, score_loo
 from wanted.dns import host_addresses
 
 
-def judge(settings: Settings, received: Received, published: Mapping[int, Place]) -> list[Part]:
+def judge(settings: Settings, received: Received, published: Places) -> list[Part]:
     """Return every part of the score; a part is unknown, not wrong, if DNS does not answer."""
     lookups = score_lookups(settings)
     sending, now = sending_addresses(settings), datetime.now(UTC)

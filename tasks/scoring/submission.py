@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Mapping
 from email.message import EmailMessage
 
 from settings.models import Settings
-from tasks.reach import Place, places
+from tasks.reach import Place, Places, places
 from tasks.scoring.part import Aspect, Part, ScoreError
 from wanted.dns import host_addresses
 
@@ -19,7 +18,7 @@ EHLO = "localhost"
 TLS = Aspect("score.tls", "TLS", "STARTTLS on port 25, with a certificate", 0.5)
 
 
-def _places(settings: Settings, published: Mapping[int, Place], port: int) -> list[Place]:
+def _places(settings: Settings, published: Places, port: int) -> list[Place]:
     return places(port, published, [*host_addresses(settings), settings.mail_hostname])
 
 
@@ -31,7 +30,7 @@ def _lenient() -> ssl.SSLContext:
     return context
 
 
-def connect(settings: Settings, published: Mapping[int, Place]) -> smtplib.SMTP:
+def connect(settings: Settings, published: Places) -> smtplib.SMTP:
     """Return a session with the submission service, in TLS: on port 465, or else on 587."""
     tried = []
     for port in (465, 587):
@@ -80,7 +79,7 @@ def send(client: smtplib.SMTP, login: str, password: str, message: EmailMessage)
     raise ScoreError(f"the host {refusal}")
 
 
-def tls(settings: Settings, published: Mapping[int, Place]) -> Part:
+def tls(settings: Settings, published: Places) -> Part:
     """Connect to port 25 and judge its TLS."""
     tried = []
     for place in _places(settings, published, 25):
