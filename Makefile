@@ -96,7 +96,7 @@ test: $(VENV) ## unit tests, lint and types: seconds, no Docker
 
 acceptance: $(VENV) ## real targets, real mail: both releases at the same time
 	@$(PY) -m acceptance 12 13
-	$(PY) -m pytest acceptance -n 10 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(PY) -m pytest acceptance -n 10 --dist loadgroup $(ARGS)
 
 acceptance-12 acceptance-13: acceptance-%: $(VENV)
 	@$(PY) -m acceptance $*

@@ -1,7 +1,7 @@
 """
 A whole mail host, top to bottom: `pyinfra inventories/prod.py deploy.py`.
 
-Run again, it changes nothing; run on a host that drifted, it mends what drifted.
+A second run changes nothing. A run on a host that drifted mends what drifted.
 """
 
 from pyinfra import host
@@ -22,7 +22,7 @@ from services.all import ALL
 from services.configuration import configurations, wanted_packages
 from wanted import addresses
 
-# Every error in the inventory, and every reason against this machine, before it is touched.
+# Raises every error of inventory and machine before anything is touched.
 machine = host.get_fact(Machine)
 settings = checked_settings(machine)
 
@@ -50,7 +50,7 @@ signing_keys.make(
     selector=settings.mail_dkim_selector,
     bits=settings.mail_dkim_bits,
 )
-# The services, in the order in which they start: services/all.py
+# The services in the order in which they start: services/all.py
 wanted = configurations(ALL, settings, machine)
 configuration.apply(
     name="Configuration: check all of it, put it in place, run it",
@@ -65,11 +65,11 @@ mailboxes.retire(
     users=addresses.mailboxes(settings),
     removed=settings.removed_users,
 )
-# A host that refuses the rules is a mail host all the same.
+# After the services: a host whose kernel refuses the rules still serves mail.
 firewall.apply(
     name="Firewall: only what is served, kept if SSH gets through",
     files=wanted["mailhost-firewall"].files,
 )
-# Last: the authority's answer is not in the host's power, and comes through the firewall.
+# Last: the authority may refuse, and its connection has to pass the firewall.
 if settings.mail_tls.renewed_by_host:
     certificate.renew(name="TLS: the certificate, where another one is due")

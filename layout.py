@@ -12,22 +12,22 @@ PEM = "/etc/ssl/mail/mail.pem"
 #: Where the private DKIM keys are: DOMAIN/SELECTOR.private.
 DKIM_KEYS = "/etc/dkimkeys"
 
-#: Files of our own on the host: configuration, programs, and for root only the way back.
+#: Our own files on the host: configuration, programs, and saved files that only root reads.
 ETC = "/etc/mailhost"
 LIBRARY = "/usr/local/lib/mailhost"
 STATE = "/var/lib/mailhost"
-#: What the files of a change that is not confirmed were before it, see operations/transaction.py.
+#: Files as they were before an unconfirmed change, see operations/transaction.py.
 KEPT = f"{STATE}/kept"
 
-#: What the web server serves. All of it is ours: anything else there is left over from other
-#: settings.
+#: What the web server serves. All of it is ours: a deploy removes anything else.
 WEB = f"{ETC}/web"
 
-#: Where a service keeps the time of its last reload by us: gone after a reboot, as it should be.
+#: One file a service, whose mtime is the service's last reload; gone after a reboot, like the
+#: process that reloaded.
 STAMPS = "/run/mailhost"
 
-#: TCP ports of the mail services -> how TLS begins there, as openssl-s_client(1) names it; "" where
-#: it does at once.
+#: TCP port of a mail service -> how TLS begins there, as openssl-s_client(1) names it; "" if TLS
+#: comes first.
 TLS_PORTS = {25: "smtp", 110: "pop3", 143: "imap", 465: "", 587: "smtp", 993: "", 995: ""}
-#: Where settings for mail programs and the MTA-STS policy are served.
+#: The port that serves settings for mail programs and the MTA-STS policy.
 HTTPS_PORT = 443

@@ -1,4 +1,4 @@
-"""What has to hold before a host is touched: settings, also among each other, and machine."""
+"""Checks before a host is touched: each setting, settings against each other, the machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def checked_settings(machine: MachineState | None = None) -> Settings:
     """
     Return the current host's settings; print its warnings.
 
-    + machine: what the host is, where the caller is about to change it
+    + machine: what the host is; without it, only the settings are checked
 
     Raises DeployError with one line for each problem of the host's inventory data and machine.
     """
@@ -52,7 +52,7 @@ def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[st
 
 
 def _one_line(problem: str) -> str:
-    """Return a problem fit for a terminal and a log, whatever the inventory's keys and values."""
+    """Return a problem in one printable line of at most 500 characters, without password hashes."""
     shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in problem)
     shown = re.sub(r"\$\w+\$[^\s']{20,}", "$…", shown)  # a password hash in the wrong place
     return shown if len(shown) <= 500 else f"{shown[:240]} … {shown[-240:]}"
@@ -60,7 +60,7 @@ def _one_line(problem: str) -> str:
 
 def _problems_between_keys(settings: Settings) -> list[str]:
     found = []
-    local = f"localhost.{settings.primary_domain}"  # this machine's own, as main.cf has it
+    local = f"localhost.{settings.primary_domain}"  # the machine's own name in main.cf
     for key, names in (
         ("mail_hostname", [settings.mail_hostname]),
         ("mail_domains", settings.mail_domains),
@@ -106,7 +106,7 @@ def _dns_problems(settings: Settings) -> list[str]:
                 f"mail_web: {domain} is a mail domain, and a name that mail programs ask for the "
                 "settings of another; take it out of mail_domains, or leave mail_web out"
             )
-    # A name has room for 253 characters (RFC 1035), and some records' names are long.
+    # A name takes at most 253 characters (RFC 1035), and records add labels to a domain.
     some_keys = dict.fromkeys(settings.mail_domains, "some key")
     longest = max((record.name for record in dns.records(settings, some_keys)), key=len)
     if len(longest) > 253:
@@ -118,7 +118,7 @@ def _dns_problems(settings: Settings) -> list[str]:
 
 
 def warnings(settings: Settings) -> list[str]:
-    """Return what is allowed and yet worth a thought, one line each."""
+    """Return what is allowed but probably a mistake, one line each."""
     found = [
         f"mail_users.{name}.password_hash: bcrypt of this cost takes 200 ms or more a login; "
         "$y$ takes 19"

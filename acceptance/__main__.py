@@ -3,7 +3,7 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from acceptance import deployed, desktop
+from acceptance.support import deployed, desktop
 from testbed import peer
 from testbed.images import base_images
 from testbed.progress import SetupError

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.mailhost import MailHost
+from acceptance.support.mailhost import MailHost
 from facts.machine import CONTROL_ADDRESSES
 from testbed.wait import wait_until
 
-GUESS = (Path(__file__).parent / "guess.py").read_text()
+pytestmark = pytest.mark.usefixtures("fresh")
+
+GUESS = (Path(__file__).parent / "programs" / "guess.py").read_text()
 FIXTURES = Path(__file__).parent.parent / "tests/fixtures/fail2ban"
 CLIENTS = (110, 143, 465, 587, 993, 995)
 OPEN = "for port; do (timeout 2 bash -c '</dev/tcp/'$0/$port) 2>/dev/null && echo $port; done; true"
@@ -50,10 +52,9 @@ def banned(host: MailHost, jail: str = "mail") -> bool:
     return host.peer.address in host.run("fail2ban-client", "get", jail, "banip").split()
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def fresh(host: MailHost) -> None:
     """Nobody has guessed anything in the last hour."""
-    host.be_plain()
     host.run("systemctl", "restart", "fail2ban")
     wait_until(lambda: host.run("fail2ban-client", "ping", check=False), 10, "fail2ban answers")
 

@@ -8,23 +8,23 @@ import re
 import ssl
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
-from acceptance.authority import EAB, URL, Authority
-from acceptance.mailhost import HOSTNAME, MailHost, data_arguments, message
-from acceptance.test_firewall import ports
-from acceptance.test_tls import BEFORE_TLS, handshake, issue, public_key, served
+from acceptance.support.mailhost import MailHost
+from acceptance.support.outside import ports
+from acceptance.support.pebble import URL, Pebble, TlsSettings, put_in_place
+from acceptance.support.runs import Run
+from acceptance.support.tls import BEFORE_TLS, handshake, issue, public_key, served
 from layout import PEM
+from testbed.command_line import data_arguments
 from testbed.container import CommandFailed
+from testbed.inventory import HOSTNAME
+from testbed.messages import message
 from testbed.wait import wait_until
 
 RENEWAL = "TLS: the certificate, where another one is due"
@@ -33,22 +33,6 @@ TLS = {"mode": "acme", "email": "admin@example.test", "directory_url": URL}
 DATA: dict[str, Any] = {"mail_tls": TLS, "mail_client_names": ["imap"]}
 UNIT = "mailhost-certificate.service"
 ASKED = "/var/lib/mailhost-certificate/renew"
-
-
-def put_in_place(host: MailHost, name: str, left: float) -> None:
-    """Have another certificate in place of the present one, not read by anybody yet."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    x = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
-    made = (
-        x509.CertificateBuilder(x, x, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=90))
-        .not_valid_after(now + timedelta(days=left))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    pem += made.public_bytes(Encoding.PEM) + f"# Issued by {URL}\n".encode()
-    host.run("sh", "-c", f"cat > {PEM}", input=pem.decode())
 
 
 REVOKE = f"""
@@ -60,47 +44,36 @@ touch {ASKED}
 
 
 @pytest.fixture(scope="module")
-def authority(host: MailHost) -> Iterator[Authority]:
-    """An authority that the host trusts, and cannot reach until it is started."""
-    found = Authority(host)
-    yield found
-    found.forget()
+def authority(host: MailHost) -> Iterator[Pebble]:
+    """
+    An authority that the host trusts, and cannot reach until it is started.
 
-
-DYNAMIC = """
-key "acme" { algorithm hmac-sha256; secret "KEY"; };
-zone "_acme-challenge.mail.example.test" { type primary; file "/var/cache/bind/mail"; ALLOW };
-zone "_acme-challenge.imap.example.test" { type primary; file "/var/cache/bind/imap"; ALLOW };
-"""
-ZONE = "$TTL 60\n@ SOA ns.world.test. x.world.test. 1 60 60 60 5\n@ NS ns.world.test.\n"
+    The tests with it deploy what they need over each other's; in the end the host is as it was.
+    """
+    found = Pebble(host)
+    with host.restored():
+        yield found
+        found.forget()
 
 
 @pytest.fixture(scope="module")
-def elsewhere(host: MailHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """What answers in DNS, by a key that the peer's BIND takes, and an account to be bound to."""
-    folder = tmp_path_factory.mktemp("acme")
-    (folder / "eab").write_text(f"{EAB[1]}\n")
-    key = host.peer.exec("tsig-keygen", "-a", "hmac-sha256", "acme")
-    (folder / "tsig").write_text(key)
-    for name in ("mail", "imap"):
-        host.peer.exec("sh", "-c", f"cat > /var/cache/bind/{name}", input=ZONE)
-        host.peer.exec("chown", "bind:", f"/var/cache/bind/{name}")
-    (secret,) = re.findall('secret "(.*)"', key)
-    zones = DYNAMIC.replace("KEY", secret).replace("ALLOW", "allow-update { key acme; };")
-    host.peer.exec("sh", "-c", "cat > /etc/bind/dynamic.conf; rndc reconfig", input=zones)
-    yield {
-        "dns_server": "ns.world.test",
-        "dns_key": str(folder / "tsig"),
-        "eab_kid": EAB[0],
-        "eab_key": str(folder / "eab"),
-        "reuse_key": True,
-    }
-    host.peer.exec(
-        "sh", "-c", ": > /etc/bind/dynamic.conf; rndc reconfig; rm -f /var/cache/bind/*.jnl"
-    )
+def elsewhere(authority: Pebble, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsSettings]:
+    """Settings of an authority that is answered by DNS, and of an account to be bound to."""
+    with authority.answered_by_dns(tmp_path_factory.mktemp("acme")) as settings:
+        yield settings
 
 
-def strict(authority: Authority) -> ssl.SSLContext:
+@pytest.fixture(scope="module")
+def first_run(host: MailHost, authority: Pebble) -> Run:
+    """The run that brought the first certificate, from an authority that issues for six days."""
+    authority.start(days=6)
+    pids = host.pids()
+    run = host.must_deploy(**DATA)
+    assert host.pids() == pids
+    return run
+
+
+def strict(authority: Pebble) -> ssl.SSLContext:
     """TLS of a client that trusts the authority and nobody else."""
     return ssl.create_default_context(cadata=authority.root())
 
@@ -133,51 +106,6 @@ def renew(host: MailHost) -> str:
         return "\n".join(host.log("", since=began))
 
 
-def test_an_authority_out_of_reach_leaves_mail_serving(
-    changed_host: MailHost, authority: Authority, elsewhere: dict[str, Any]
-) -> None:
-    host = changed_host
-    run = host.deploy(**{**DATA, "mail_tls": {**TLS, **elsewhere}})
-    assert run.code == 1
-    assert re.search(
-        rf"No certificate for {HOSTNAME}, {IMAP} from {URL}: (no account at|GET) .*: see that",
-        run.output,
-    )
-    certificate = served(host, 465)
-    assert certificate.issuer == certificate.subject
-    host.send(message("Unreached", "alice@example.test", "bob@example.test"))
-    host.wait_for("bob", "Unreached")
-    shown = host.run("systemctl", "is-active", "mailhost-certificate.timer")
-    shown += host.run("systemctl", "is-enabled", "mailhost-certificate.timer")
-    assert shown.split() == ["active", "enabled"]
-    assert ports(host, 80) == {80: "ConnectionRefusedError"}
-
-
-def test_a_deploy_brings_the_certificate_and_the_next_one_asks_nobody(
-    changed_host: MailHost, authority: Authority
-) -> None:
-    host = changed_host
-    authority.start(days=6)
-    pids = host.pids()
-    assert host.must_deploy(**DATA).changed[-1] == RENEWAL
-    certificate = all_ports_serve(host, strict(authority))
-    assert host.pids() == pids
-    assert ports(host, 80) == {80: "ConnectionRefusedError"}
-
-    if host.release == 13:  # its command is that of every drift
-        shown = host.fact("facts.tls.ServedCertificates")
-        assert {each["serial"] for each in shown.values()} == {f"{certificate.serial_number:x}"}
-        assert sorted(map(int, shown)) == sorted(BEFORE_TLS)
-
-    asked = authority.requests()
-    assert asked > 5
-    assert host.must_deploy(**DATA).changed == []
-    host.run("systemctl", "start", UNIT)
-    assert authority.requests() == asked
-    assert served(host, 993) == certificate
-    assert host.pids() == pids
-
-
 @contextlib.contextmanager
 def idling(host: MailHost, count: int) -> Iterator[list[imaplib.IMAP4]]:
     """That many sessions of alice's, each in IDLE (RFC 2177); all have to be there at the end."""
@@ -196,8 +124,71 @@ def idling(host: MailHost, count: int) -> Iterator[list[imaplib.IMAP4]]:
             assert client.noop()[0] == "OK"
 
 
-def test_renewals_under_open_sessions(changed_host: MailHost, authority: Authority) -> None:
-    host, context = changed_host, strict(authority)
+def test_the_files_of_other_software_are_followed(host: MailHost, tmp_path: Path) -> None:
+    def write() -> ssl.SSLContext:
+        """Write as acme.sh does, the key first; return what trusts it."""
+        ca, chain, key = issue(tmp_path)
+        for name, path in (("key", key), ("chain", chain)):
+            copy = f"mkdir -p /root/.acme.sh; cat > /root/.acme.sh/{name}.pem"
+            host.run("sh", "-c", copy, input=path.read_text())
+        return ssl.create_default_context(cafile=str(ca))
+
+    context = write()
+    files = {"cert": "/root/.acme.sh/chain.pem", "key": "/root/.acme.sh/key.pem"}
+    with host.deployed(mail_tls={"mode": "host-files", **files}, mail_client_names=["imap"]):
+        pids, first = host.pids(), all_ports_serve(host, context)
+        with idling(host, 1):
+            context = write()
+            wait_until(
+                lambda: served(host, 993) != first and served(host, 465) != first, 20, "another"
+            )
+            all_ports_serve(host, context)
+        assert host.pids() == pids
+
+
+def test_an_authority_out_of_reach_leaves_mail_serving(
+    host: MailHost, authority: Pebble, elsewhere: TlsSettings
+) -> None:
+    run = host.deploy(**{**DATA, "mail_tls": {**TLS, **elsewhere}})
+    assert run.code == 1
+    assert re.search(
+        rf"No certificate for {HOSTNAME}, {IMAP} from {URL}: (no account at|GET) .*: see that",
+        run.output,
+    )
+    certificate = served(host, 465)
+    assert certificate.issuer == certificate.subject
+    host.send(message("Unreached", "alice@example.test", "bob@example.test"))
+    host.wait_for("bob", "Unreached")
+    shown = host.run("systemctl", "is-active", "mailhost-certificate.timer")
+    shown += host.run("systemctl", "is-enabled", "mailhost-certificate.timer")
+    assert shown.split() == ["active", "enabled"]
+    assert ports(host, 80) == {80: "ConnectionRefusedError"}
+
+
+def test_a_deploy_brings_the_certificate_and_the_next_one_asks_nobody(
+    host: MailHost, authority: Pebble, first_run: Run
+) -> None:
+    pids = host.pids()
+    assert first_run.changed[-1] == RENEWAL
+    certificate = all_ports_serve(host, strict(authority))
+    assert ports(host, 80) == {80: "ConnectionRefusedError"}
+
+    if host.release == 13:  # its command is that of every drift
+        shown = host.fact("facts.tls.ServedCertificates")
+        assert {each["serial"] for each in shown.values()} == {f"{certificate.serial_number:x}"}
+        assert sorted(map(int, shown)) == sorted(BEFORE_TLS)
+
+    asked = authority.requests()
+    assert asked > 5
+    assert host.must_deploy(**DATA).changed == []
+    host.run("systemctl", "start", UNIT)
+    assert authority.requests() == asked
+    assert served(host, 993) == certificate
+    assert host.pids() == pids
+
+
+def test_renewals_under_open_sessions(host: MailHost, authority: Pebble, first_run: Run) -> None:
+    context = strict(authority)
     pids = host.pids()
     with idling(host, 20), host.smtp(587, "alice") as smtp:
         certificates = [served(host, 993)]
@@ -218,8 +209,7 @@ def test_renewals_under_open_sessions(changed_host: MailHost, authority: Authori
     host.wait_for("alice", "Renewed")
 
 
-def test_refusals_leave_the_certificate(changed_host: MailHost, authority: Authority) -> None:
-    host = changed_host
+def test_refusals_leave_the_certificate(host: MailHost, authority: Pebble, first_run: Run) -> None:
     before, pids = served(host, 993), host.pids()
     authority.start(days=6)  # it has forgotten the account, and what it looked at before
     host.run("touch", ASKED)
@@ -230,10 +220,11 @@ def test_refusals_leave_the_certificate(changed_host: MailHost, authority: Autho
     host.run("systemctl", "stop", "web")
 
     another = host.peer.address
+    kept = host.peer.exec("cat", "/etc/bind/zones/example.test")
     zone = f"@ MX 10 mail\nmail A {host.target.address}\nimap A {another}\n"
     host.peer.load_zone("example.test", zone)
     said = renew(host)
-    host.peer.load_zone("example.test", zone.replace(another, host.target.address))
+    host.peer.load_zone("example.test", kept)
     assert re.search(
         f"No certificate for {HOSTNAME}, {IMAP} from {URL}: .*{another}.* port 80 of each", said
     )
@@ -244,8 +235,9 @@ def test_refusals_leave_the_certificate(changed_host: MailHost, authority: Autho
 
 
 @pytest.mark.one_release  # the facts are those of test_drift_report.py
-def test_what_nobody_has_mended_yet_is_drift(changed_host: MailHost, authority: Authority) -> None:
-    host = changed_host
+def test_what_nobody_has_mended_yet_is_drift(
+    host: MailHost, authority: Pebble, first_run: Run
+) -> None:
     put_in_place(host, HOSTNAME, -1)
     host.run("systemctl", "disable", "--now", "mailhost-certificate.timer")
     result = host.pyinfra("tasks/drift.py", "-y", *data_arguments(DATA))
@@ -276,9 +268,8 @@ exit 1
 
 
 def test_a_hook_is_asked_and_can_do_nothing_else(
-    changed_host: MailHost, authority: Authority
+    host: MailHost, authority: Pebble, first_run: Run
 ) -> None:
-    host = changed_host
     host.run(
         "sh", "-c", "cat > /etc/mailhost/acme-hook; chmod 700 /etc/mailhost/acme-hook", input=HOOK
     )
@@ -289,9 +280,8 @@ def test_a_hook_is_asked_and_can_do_nothing_else(
 
 
 def test_dns_updates_an_account_elsewhere_and_a_key_that_stays(
-    changed_host: MailHost, authority: Authority, elsewhere: dict[str, Any]
+    host: MailHost, authority: Pebble, first_run: Run, elsewhere: TlsSettings
 ) -> None:
-    host = changed_host
     authority.start(days=45, bound=True)
     host.run("touch", ASKED)
     before = host.run("openssl", "pkey", "-in", PEM, "-pubout")
@@ -306,27 +296,3 @@ def test_dns_updates_an_account_elsewhere_and_a_key_that_stays(
         "stat", "-c", "%a %n", *(f"/etc/mailhost/acme-{x}.key" for x in ("tsig", "eab"))
     )
     assert [line.split()[0] for line in modes.splitlines()] == ["600", "600"]
-
-
-def test_the_files_of_other_software_are_followed(changed_host: MailHost, tmp_path: Path) -> None:
-    host = changed_host
-
-    def write() -> ssl.SSLContext:
-        """Write as acme.sh does, the key first; return what trusts it."""
-        ca, chain, key = issue(tmp_path)
-        for name, path in (("key", key), ("chain", chain)):
-            copy = f"mkdir -p /root/.acme.sh; cat > /root/.acme.sh/{name}.pem"
-            host.run("sh", "-c", copy, input=path.read_text())
-        return ssl.create_default_context(cafile=str(ca))
-
-    context = write()
-    files = {
-        name: f"/root/.acme.sh/{file}.pem" for name, file in (("cert", "chain"), ("key", "key"))
-    }
-    host.must_deploy(mail_tls={"mode": "host-files", **files}, mail_client_names=["imap"])
-    pids, first = host.pids(), all_ports_serve(host, context)
-    with idling(host, 1):
-        context = write()
-        wait_until(lambda: served(host, 993) != first and served(host, 465) != first, 20, "another")
-        all_ports_serve(host, context)
-    assert host.pids() == pids

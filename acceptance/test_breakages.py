@@ -7,20 +7,17 @@ Something is broken on each host at a time, so that one run proves two breakages
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
-from acceptance.checks import CheckRun, run_check
-from acceptance.mailhost import MailHost, data_arguments
-from acceptance.pair import Pair
-from layout import PEM
-from testbed.wait import wait_until
-
-pytestmark = pytest.mark.xdist_group("pair")
+from acceptance.support.checks import CheckRun, run_check
+from acceptance.support.mailhost import MailHost
+from acceptance.support.pair import Pair
+from acceptance.support.tls import certificate_in_place
+from testbed.command_line import data_arguments
 
 #: An update may wait on any day, and none of the tests is about it.
 NOT_OURS = {"host.updates"}
@@ -116,29 +113,6 @@ def stopped(pair: Pair, host: MailHost) -> Iterator[None]:
         host.run("systemctl", "start", "opendmarc")
 
 
-@contextmanager
-def served(host: MailHost, pem: str) -> Iterator[None]:
-    """Another certificate than the deployed one."""
-    kept = host.run("cat", PEM)
-    serve(host, pem)
-    try:
-        yield
-    finally:
-        serve(host, kept)
-
-
-def serve(host: MailHost, pem: str) -> None:
-    """Replace the certificate, and wait until the services show it."""
-    host.run("sh", "-euc", f"cat > {PEM}", input=pem)
-    host.run("systemctl", "reload", "postfix", "dovecot")
-
-    def shown() -> bool:
-        ports = (host.port(465), host.port(993))
-        return all(ssl.get_server_certificate(("127.0.0.1", port)) in pem for port in ports)
-
-    wait_until(shown, 20, "the certificate on its ports")
-
-
 def names(host: MailHost) -> list[str]:
     """Return the names that a host's certificate is for."""
     labels = ("autoconfig", "autodiscover", "mta-sts")
@@ -147,12 +121,12 @@ def names(host: MailHost) -> list[str]:
 
 def ended(pair: Pair, host: MailHost) -> AbstractContextManager[None]:
     """A certificate that ended."""
-    return served(host, pair.authority.issue(names(host), days=-1).pem)
+    return certificate_in_place(host, pair.authority.issue(names(host), days=-1).pem)
 
 
 def of_another_name(pair: Pair, host: MailHost) -> AbstractContextManager[None]:
     """A certificate of another name."""
-    return served(host, pair.authority.issue(["mail.elsewhere.example"]).pem)
+    return certificate_in_place(host, pair.authority.issue(["mail.elsewhere.example"]).pem)
 
 
 def served_file(label: str, path: str, change: str) -> Breakage:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from acceptance.checks import BLOCKLIST, check, publish
-from acceptance.mailhost import HOSTNAME, ROOT, MailHost
+from acceptance.support.checks import BLOCKLIST, check, publish
+from acceptance.support.mailhost import MailHost
+from testbed.inventory import HOSTNAME, ROOT
 from testbed.targets import start
 from testbed.wait import wait_until
 

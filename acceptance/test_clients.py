@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from acceptance.issuing import Authority
-from acceptance.mailhost import HOSTNAME, MailHost
+from acceptance.support.issuing import Authority
+from acceptance.support.mailhost import MailHost
 from testbed.container import CommandFailed
+from testbed.inventory import HOSTNAME
 
 CAROL = "carol@second.test"
 MBSYNC = """
@@ -42,20 +43,19 @@ poll imap.example.test protocol POP3 service {port} auth password
 
 
 @pytest.fixture(scope="module")
-def folder(
-    host: MailHost, module_deploys: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def folder(host: MailHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A folder at the peer with the authority that its programs trust, which the host is from."""
     authority = Authority(tmp_path_factory.mktemp("authority"))
     issued = authority.issue([HOSTNAME, "imap.example.test", "smtp.example.test"])
-    host.must_deploy(mail_tls={"mode": "files", "cert": str(issued.chain), "key": str(issued.key)})
+    files = {"mode": "files", "cert": str(issued.chain), "key": str(issued.key)}
     path = f"/tmp/{uuid4().hex}"
     host.peer.exec("mkdir", "-p", f"{path}/inbox")
     host.peer.exec("sh", "-c", f"cat > {path}/ca.pem", input=authority.path.read_text())
     # Its own BIND knows where the host is.
     kept = host.peer.exec("cat", "/etc/resolv.conf")
     host.peer.exec("sh", "-c", "echo nameserver 127.0.0.1 > /etc/resolv.conf")
-    yield path
+    with host.deployed(mail_tls=files):
+        yield path
     host.peer.exec("sh", "-c", "cat > /etc/resolv.conf", input=kept)
 
 

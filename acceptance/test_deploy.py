@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from acceptance.conftest import start_target, write_inventory
-from acceptance.mailhost import HOSTNAME, MailHost, data_arguments, message
+from acceptance.support.mailhost import MailHost
+from acceptance.support.starting import inventory_file, start_target
 from testbed import engine
+from testbed.command_line import data_arguments
 from testbed.container import boot
+from testbed.inventory import HOSTNAME
+from testbed.messages import message
 
 OPERATIONS = ("Packages", "Machine", "TLS", "DKIM", "Configuration", "Firewall")
 
@@ -19,7 +22,7 @@ def test_one_run_turns_a_bare_debian_into_a_mail_host(
     target = start_target(f"{target_name}-bare", host.release, host.peer, ssh_key)
     try:
         by_docker = host.release == 12
-        inventory = write_inventory(target, ssh_key, by_docker)
+        inventory = inventory_file(target, None if by_docker else ssh_key)
         bare = MailHost(
             host.release, target, host.peer, inventory, by_docker=by_docker, forks=False
         )
@@ -105,7 +108,7 @@ def test_everything_comes_back_after_a_reboot(host: MailHost, ssh_key: Path) -> 
     container.stop(timeout=30)
     host.target = boot(container, dns=[host.peer.address])
     assert host.target.address == address, "the zones lead there"
-    write_inventory(host.target, ssh_key, host.by_docker)  # its ports are published at others now
+    inventory_file(host.target, ssh_key)  # its ports are published at others now
     for service in ("postfix", "dovecot", "opendkim"):
         assert host.run("systemctl", "is-active", service).strip() == "active"
     host.send(message("after the reboot", "alice@example.test", "bob@example.test"))

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from acceptance.durability import POSTFIX_UNIT, settle
-from acceptance.mailhost import MailHost, message
-from acceptance.signatures import unique
+from acceptance.support.killing import settle
+from acceptance.support.mailhost import MailHost
+from acceptance.support.signatures import unique
 from facts.health import Health
-from services.postfix import QUEUE_MINFREE
+from services.postfix import POSTFIX, QUEUE_MINFREE
 from tasks.checks import machine
 from tasks.checks.finding import Severity, Status
+from testbed.messages import message
 from testbed.wait import wait_until
 
 QUEUE, MAIL = "/var/spool/postfix", "/var/vmail"
@@ -37,7 +38,6 @@ UNMOUNT = "umount /var/spool/postfix /var/vmail"
 @pytest.fixture(scope="module")
 def small(host: MailHost) -> Iterator[MailHost]:
     """The host with little room for its queue, and 8 MiB for mail."""
-    host.be_plain()
     remount(host, MOUNT, str(QUEUE_MINFREE + ROOM), str(8 * MIB))
     yield host
     remount(host, UNMOUNT)
@@ -45,7 +45,7 @@ def small(host: MailHost) -> Iterator[MailHost]:
 
 def remount(host: MailHost, script: str, *arguments: str) -> None:
     """Change mounts while no service runs."""
-    unit = POSTFIX_UNIT[host.release]
+    unit = host.unit(POSTFIX)
     host.run("sh", "-euc", STOP + script + START, "remount", unit, *arguments)
     services = ("is-active", "opendkim", "opendmarc", "dovecot", unit)
     wait_until(

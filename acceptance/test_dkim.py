@@ -12,8 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost, message
-from acceptance.signatures import outside, signatures, signing_domain, txt, unique, verified
+from acceptance.support.mailhost import MailHost
+from acceptance.support.signatures import outside, signatures, txt, unique, verified
+from testbed.inventory import DOMAINS, HOSTNAME
+from testbed.messages import message, signing_domain
 from testbed.wait import wait_until
 
 KEY = "/etc/dkimkeys/{}/default.private"
@@ -47,12 +49,13 @@ def test_mail_of_each_domain_is_signed_for_it(host: MailHost, port: int, sender:
     assert tags["h"].lower().split(":").count("from") == 2
 
 
-def test_the_services_name_is_enough_to_be_signed_for(changed_host: MailHost) -> None:
-    host, subject = changed_host, unique("originating")
-    # OpenDKIM would sign for a login as well: it is not told of any here.
-    host.run("sh", "-euc", "postconf -e milter_mail_macros=i; postfix reload")
-    host.send(message(subject, "bob@example.test", "bob@example.test"), "bob")
-    assert verified(host, host.wait_for("bob", subject))
+def test_the_services_name_is_enough_to_be_signed_for(host: MailHost) -> None:
+    subject = unique("originating")
+    with host.restored():
+        # OpenDKIM would sign for a login as well: it is not told of any here.
+        host.run("sh", "-euc", "postconf -e milter_mail_macros=i; postfix reload")
+        host.send(message(subject, "bob@example.test", "bob@example.test"), "bob")
+        assert verified(host, host.wait_for("bob", subject))
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
@@ -66,11 +69,11 @@ def test_keys_have_2048_bits_and_only_the_signer_reads_them(host: MailHost, doma
     assert status.strip() == "opendkim:opendkim 600"
 
 
-def test_keys_are_never_made_again(changed_host: MailHost) -> None:
+def test_keys_are_never_made_again(host: MailHost) -> None:
     paths = [KEY.format(domain) for domain in DOMAINS]
-    before = changed_host.run("sha256sum", *paths)
-    changed_host.must_deploy(mail_dkim_bits=3072)
-    assert changed_host.run("sha256sum", *paths) == before
+    before = host.run("sha256sum", *paths)
+    with host.deployed(mail_dkim_bits=3072):
+        assert host.run("sha256sum", *paths) == before
 
 
 @pytest.mark.parametrize("port", [465, 587])

@@ -9,10 +9,10 @@ import dns.rdata
 import dns.resolver
 import pytest
 
-from acceptance.deployed import inventory_data
-from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost
+from acceptance.support.mailhost import MailHost
 from settings.parsing import parse
 from testbed import peer
+from testbed.inventory import DOMAINS, HOSTNAME, inventory_data
 from wanted.dns import Record, records
 from wanted.zones import enclosing, rdata
 
@@ -41,9 +41,9 @@ def public_key(host: MailHost, domain: str) -> str:
 @pytest.fixture(scope="module")
 def wanted(host: MailHost) -> list[Record]:
     """Every record of the host, with an IPv6 address as well."""
-    mail, problems = parse(inventory_data(host.target) | IPV6)
+    settings, problems = parse(inventory_data(host.target) | IPV6)
     assert problems == []
-    return records(mail, {domain: public_key(host, domain) for domain in DOMAINS})
+    return records(settings, {domain: public_key(host, domain) for domain in DOMAINS})
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from acceptance.mailhost import MailHost
+from acceptance.support.mailhost import MailHost
+from acceptance.support.runs import CONFIGURATION
 
-CONFIGURATION = "Configuration: check all of it, put it in place, run it"
 MACHINE = "Machine: names, clock, swap, the account that owns the mail"
 TLS = "TLS: a self-signed certificate"
 DKIM = "DKIM: a signing key for each domain"

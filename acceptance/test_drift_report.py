@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from acceptance import cli
-from acceptance.mailhost import HOSTNAME, ROOT, MailHost, data_arguments
-from testbed.progress import only_one
+from acceptance.support.drift import look
+from acceptance.support.mailhost import MailHost
+from services.all import ALL
+from testbed.inventory import HOSTNAME
 from testbed.wait import wait_until
 
 KEY = "/etc/dkimkeys/example.test/default.private"
@@ -114,43 +112,24 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -su
 cat /root/other.key /root/other.cert > /root/other
 rm /root/other.key /root/other.cert
 """
+UNITS = sorted(
+    {unit for each in ALL if each.is_watched for unit in (each.unit, *each.holders.values())}
+)
 # Every file and folder that a run could touch, and when each unit came into its state.
-STATE = r"""
+STATE = rf"""
 find /etc /var/vmail /run/mailhost /usr/local -xdev -printf '%p %m %u %g %T@ %C@\n' | sort
-find /etc -xdev -type f -exec sha256sum {} +
+find /etc -xdev -type f -exec sha256sum {{}} +
 systemctl show -p Id,UnitFileState,StateChangeTimestamp,InvocationID \
-  opendkim opendmarc postsrsd dovecot postfix postfix@-.service fail2ban systemd-journald
+  {" ".join(UNITS)}
 """
-
-
-@dataclass(frozen=True)
-class DriftRun:
-    """One run of tasks/drift.py: exit code, what it printed, each host's report by its name."""
-
-    code: int
-    output: str
-    reports: dict[str, Any]
-
-
-def look(host: MailHost, inventory: Path | None = None, **data: Any) -> DriftRun:
-    """Run tasks/drift.py and return its JSON."""
-    with only_one("acceptance-drift"):  # every target has the same host name, so the same file
-        command = host.command("tasks/drift.py", "-y", *data_arguments(data), inventory=inventory)
-        done = cli.run(command, {**os.environ, "MAIL_DRIFT_JSON": "1"}, timeout=60)
-        reports = {each["host"]: each for each in json.loads(done.stdout)} if done.stdout else {}
-        if "drift" in reports.get(HOSTNAME, {}):
-            written = ROOT / f"build/drift/{HOSTNAME}.json"
-            assert json.loads(written.read_text()) == reports[HOSTNAME]
-    assert "Traceback" not in done.stderr
-    return DriftRun(done.returncode, done.stderr, reports)
 
 
 @pytest.fixture
 def drifted(host: MailHost) -> Iterator[MailHost]:
-    """A host to have a bad night; the next test that wants it plain has it deployed again."""
-    yield host
-    host.plain = False
-    host.run("sh", "-c", CLEARED)
+    """A host to have a bad night, which is mended in the end."""
+    with host.restored():
+        yield host
+        host.run("sh", "-c", CLEARED)
 
 
 def test_each_drift_is_found_by_name_and_nothing_is_changed(

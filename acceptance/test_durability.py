@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from acceptance import durability
-from acceptance.mailhost import MailHost
+from acceptance.support import killing
+from acceptance.support.mailhost import MailHost
 
 SEED = 25
 
 
 @pytest.mark.provoking
-def test_nothing_acknowledged_is_lost(changed_host: MailHost, tmp_path: Path) -> None:
-    kills, verdict = durability.prove(changed_host, tmp_path / "ledger", SEED, pace=0.25)
+def test_nothing_acknowledged_is_lost(host: MailHost, tmp_path: Path) -> None:
+    kills, verdict = killing.prove(host, tmp_path / "ledger", SEED, pace=0.25)
     assert kills.total() >= 10
     assert kills["machine"] == 2
     assert verdict.good, f"seed {SEED}: {verdict}\nlost {verdict.lost}\nwrong {verdict.wrong}"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.mailhost import MailHost, data_arguments
-from acceptance.test_tls import issue
+from acceptance.support.mailhost import MailHost
+from acceptance.support.tls import issue
+from testbed.command_line import data_arguments
 
 pytestmark = pytest.mark.one_release
 

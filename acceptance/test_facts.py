@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost
+from acceptance.support.mailhost import MailHost
 from services import web
+from testbed.inventory import DOMAINS, HOSTNAME
 from testbed.targets import start
 from testbed.wait import wait_until
 

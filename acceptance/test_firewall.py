@@ -9,25 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.deployed import inventory_data
-from acceptance.mailhost import MailHost, data_arguments, over_ssh
+from acceptance.support.mailhost import MailHost
+from acceptance.support.outside import ports
+from testbed.command_line import data_arguments
+from testbed.inventory import inventory_data, over_ssh
 from testbed.wait import wait_until
 
 FIREWALL = "Firewall: only what is served, kept if SSH gets through"
 TABLE = ("nft", "-s", "-t", "list", "table", "inet", "mailhost")
 RULES = "/etc/nftables-mailhost.nft"
 THEIRS = "add table inet theirs; add chain inet theirs empty"
-
-# How each port answers; one that a rule refuses answers as one that nobody listens on.
-CONNECT = """
-import socket, sys
-for port in sys.argv[2:]:
-    try:
-        socket.create_connection((sys.argv[1], int(port)), 3).close()
-        print(port, "open")
-    except OSError as error:
-        print(port, type(error).__name__)
-"""
 
 PING = """
 import socket, sys
@@ -38,13 +29,6 @@ while ping.recvfrom(2048)[0][20] != 0:
     pass
 print("echo reply")
 """
-
-
-def ports(host: MailHost, *numbers: int) -> dict[int, str]:
-    """Return how ports of the host answer the peer."""
-    words = (str(number) for number in numbers)
-    said = host.peer.exec("python3", "-c", CONNECT, host.target.address, *words)
-    return {int(port): answer for port, answer in (line.split() for line in said.splitlines())}
 
 
 @pytest.fixture
@@ -115,11 +99,15 @@ def test_500_idle_connections_of_one_address_leave_others_served(
 # ---- what a run does ---------------------------------------------------------------------------
 
 
-def test_switching_it_off_on_and_by_hand(changed_host: MailHost, listener: int) -> None:
-    host = changed_host
+def test_switching_it_off_on_and_by_hand(host: MailHost, listener: int) -> None:
     host.run("nft", THEIRS)
+    with host.deployed(mail_firewall=False) as run:
+        assert run.changed == [FIREWALL]
+        switched_on_again(host, listener)
 
-    assert host.must_deploy(mail_firewall=False).changed == [FIREWALL]
+
+def switched_on_again(host: MailHost, listener: int) -> None:
+    """From a host without firewall: what closes nothing unasked, and comes back by itself."""
     assert ports(host, listener)[listener] == "open"
     assert host.run(*TABLE, check=False) == ""
     assert host.run("find", "/etc", "-name", "*mailhost*", "-path", "*nft*") == ""
@@ -160,9 +148,8 @@ add rule inet theirs ssh tcp dport 22 ct state new limit rate over 1/day burst 1
 
 
 def test_rules_that_no_new_connection_gets_through_are_taken_back(
-    changed_host: MailHost, ssh_key: Path, tmp_path: Path
+    host: MailHost, ssh_key: Path, tmp_path: Path
 ) -> None:
-    host = changed_host
     data = inventory_data(host.target) | over_ssh(host.target, ssh_key)
     (tmp_path / "ssh.py").write_text(f"mail = [({host.target.name!r}, {data!r})]\n")
     (tmp_path / "config.py").write_text("from pyinfra import config\nconfig.CONNECT_TIMEOUT = 2\n")
@@ -181,5 +168,6 @@ def test_rules_that_no_new_connection_gets_through_are_taken_back(
     assert wait_until(lambda: host.run(*TABLE) == before, 10, "the earlier rules are back")
     assert host.run("cat", RULES) == rules, "what a reboot would load"
 
-    assert by_ssh.must_deploy(mail_open_ports=[81]).changed == [FIREWALL]
-    assert "tcp dport 81 accept" in host.run(*TABLE)
+    with by_ssh.deployed(mail_open_ports=[81]) as run:
+        assert run.changed == [FIREWALL]
+        assert "tcp dport 81 accept" in host.run(*TABLE)

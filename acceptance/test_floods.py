@@ -20,17 +20,20 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.durability import POSTFIX_UNIT
-from acceptance.mailhost import MailHost, message
+from acceptance.support.mailhost import MailHost
+from services.postfix import POSTFIX
+from testbed.messages import message
 
-FLOOD = (Path(__file__).parent / "flood.py").read_text()
+PROGRAMS = Path(__file__).parent / "programs"
+ATTACKS = (PROGRAMS / "attacks.py").read_text()
+IDLE = (PROGRAMS / "idle.py").read_text()
 #: What a crash looks like in the journal, or a process that the kernel killed for its memory.
 CRASHES = r"panic:|fatal:|Fatal:|Panic:|killed (by|with) signal|oom-kill|Out of memory"
 
 TOO_MANY_ERRORS = r"421 4\.7\.0 .* Error: too many errors"
 NO_SESSION = r"554 5\.5\.0 Error: SMTP protocol synchronization"
 BYE = r"221 2\.7\.0 Error: I can break rules, too\. Goodbye\."
-#: Attack (flood.py) -> what its answers are, in order; others may be in between.
+#: Attack (programs/attacks.py) -> what its answers are, in order; others may be in between.
 ANSWERS = {
     "endless_command": [r"(554 5\.5\.0|250 2\.0\.0|500 5\.5\.2) .*"],
     "endless_line": [r"250 2\.0\.0 Ok: .*"],
@@ -111,7 +114,7 @@ def serve(host: MailHost, port: int) -> float:
 @pytest.fixture(scope="module", autouse=True)
 def _forgotten(host: MailHost) -> Iterator[None]:
     """Nobody's connections were counted before, and nobody is treated as in a flood afterwards."""
-    restart = ("systemctl", "restart", POSTFIX_UNIT[host.release])
+    restart = ("systemctl", "restart", host.unit(POSTFIX))
     host.run(*restart)
     yield
     host.run(*restart)  # or it goes on with `stress` for 1000 seconds: postconf(5)
@@ -120,9 +123,8 @@ def _forgotten(host: MailHost) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def attacks(host: MailHost) -> Answers:
     """What all attacks, at the same time, were answered; afterwards everybody is served."""
-    host.be_plain()
     with uneventful(host):
-        said = host.peer.exec("python3", "-", "attacks", host.target.address, input=FLOOD)
+        said = host.peer.exec("python3", "-", host.target.address, input=ATTACKS)
         for port in PORTS:
             assert serve(host, port) < 15
     found = json.loads(said).items()
@@ -162,9 +164,9 @@ def idle_flood(host: MailHost) -> Iterator[None]:
     peer = host.peer
     # As one that had a quiet night: Postfix waits less for 1000 s after each flood (stress).
     host.run("systemctl", "restart", "postfix")
-    peer.exec("sh", "-c", "cat > /run/flood.py", input=FLOOD)
+    peer.exec("sh", "-c", "cat > /run/idle.py", input=IDLE)
     run = ("systemd-run", "--quiet", "--collect", "--unit=flood", "--service-type=notify")
-    command = ("python3", "/run/flood.py", "idle", host.target.address, "500", *map(str, PORTS))
+    command = ("python3", "/run/idle.py", host.target.address, "500", *map(str, PORTS))
     peer.exec(*run, "--property=NotifyAccess=main", *command)
     socket.setdefaulttimeout(30)  # of the good clients
     yield

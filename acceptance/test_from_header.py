@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import smtplib
 from collections.abc import Iterator
 
 import pytest
 
-from acceptance.mailhost import MailHost
-from acceptance.signatures import outside, unique, verified
+from acceptance.support.mailhost import MailHost
+from acceptance.support.signatures import outside, unique, verified
+from acceptance.support.submission import answer, submit
 from testbed.wait import wait_until
 
 ALICE, BOB, CAROL = "alice@example.test", "bob@example.test", "carol@second.test"
@@ -73,28 +73,6 @@ UNREADABLE = {
 
 #: Refusals of one session, below the number at which Postfix slows it down.
 SESSION = 8
-
-
-def answer(client: smtplib.SMTP, head: bytes, sender: str, recipient: str) -> tuple[int, bytes]:
-    """Send a message with this header, and return the answer to it."""
-    assert client.mail(sender)[0] == 250
-    assert client.rcpt(recipient)[0] == 250
-    assert client.docmd("DATA")[0] == 354
-    client.send(head + b"\r\n\r\nHello\r\n.\r\n")
-    return client.getreply()
-
-
-def submit(
-    host: MailHost,
-    head: bytes,
-    port: int = 465,
-    user: str | None = "alice",
-    sender: str = ALICE,
-    recipient: str = BOB,
-) -> tuple[int, bytes]:
-    """The same in a session of its own."""
-    with host.smtp(port, user) as client:
-        return answer(client, head, sender, recipient)
 
 
 def answers(host: MailHost, heads: dict[str, bytes], port: int) -> Iterator[tuple[str, int, bytes]]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from acceptance.deployed import inventory_data
-from acceptance.mailhost import MailHost, message
+from acceptance.support.mailhost import MailHost
 from tasks.password import sha512_crypt
+from testbed.inventory import inventory_data
+from testbed.messages import message
 
 # A Maildir as Dovecot leaves it: a seen and a new message, a folder, and the UIDs of all of them.
 OLD_MAILDIR = """
@@ -40,12 +41,13 @@ def with_dora(host: MailHost, dora: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def by_hand(changed_host: MailHost) -> Iterator[MailHost]:
+def by_hand(host: MailHost) -> Iterator[MailHost]:
     """A host with Maildirs below /home, and without them and their import afterwards."""
-    changed_host.run("sh", "-c", OLD_MAILDIR)
-    yield changed_host
-    changed_host.run("rm", "-rf", "/home/dora", "/home/stranger")
-    changed_host.must_deploy(**with_dora(changed_host, {"state": "absent", "mail": "purge"}))
+    host.run("sh", "-c", OLD_MAILDIR)
+    with host.restored():
+        yield host
+        host.run("rm", "-rf", "/home/dora", "/home/stranger")
+        host.must_deploy(**with_dora(host, {"state": "absent", "mail": "purge"}))
 
 
 def test_a_maildir_is_imported_with_its_flags_uids_and_folders(by_hand: MailHost) -> None:

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from acceptance import cli, prepared
-from acceptance.conftest import start_target, write_inventory
-from acceptance.mailhost import ROOT, MailHost, data_arguments
+from acceptance.support import prepared
+from acceptance.support.killing import LEFTOVERS, kill_when
+from acceptance.support.mailhost import MailHost
+from acceptance.support.starting import inventory_file, start_target
+from testbed.command_line import data_arguments
+from testbed.inventory import ROOT
 
 MAIN_CF = "/etc/postfix/main.cf"
-LEFTOVERS = (
-    "find /etc -maxdepth 1 -name '.mailhost.*'; find /etc/dkimkeys /etc/ssl/mail -name '.new*'; "
-    "find /usr/sbin -name policy-rc.d"
-)
-
-
-def kill_when(host: MailHost, words: str, *arguments: str, then: str = "") -> None:
-    """Kill a deploy, with its children, when it prints words and a command on the host ends."""
-    heard, said = os.pipe()
-    pid, ended = cli.start(host.command("deploy.py", "-y", *arguments), said, said)
-    os.close(said)
-    with os.fdopen(heard) as lines:
-        if not any(words in line for line in lines):
-            pytest.fail(f"the run ended without {words!r}")
-        if then:
-            host.run("timeout", "20", "sh", "-c", then)
-        os.killpg(pid, signal.SIGKILL)
-    os.close(ended)
-
-
 # What the operation has done by then: a little later than its first words.
 BEGUN = {
     "Packages": "until [ -e /usr/sbin/policy-rc.d ]; do sleep 0.02; done",
@@ -51,7 +32,7 @@ def test_a_first_run_killed_at_every_step_is_made_good(
     try:
         # Most packages are there, so that not all time goes by with the rest.
         target.exec("dpkg", "--purge", "opendkim", "dovecot-pop3d", "postsrsd")
-        bare = MailHost(host.release, target, host.peer, write_inventory(target, ssh_key))
+        bare = MailHost(host.release, target, host.peer, inventory_file(target, ssh_key))
         for operation in ("Packages", "Machine", "TLS", "DKIM", "Configuration"):
             kill_when(bare, f"Starting operation: {operation}", then=BEGUN.get(operation, ""))
         bare.must_deploy()
@@ -63,15 +44,15 @@ def test_a_first_run_killed_at_every_step_is_made_good(
         target.remove()
 
 
-def test_a_reload_that_was_not_reached_is_made_good(changed_host: MailHost) -> None:
-    host = changed_host
+def test_a_reload_that_was_not_reached_is_made_good(host: MailHost) -> None:
     changes = {"mail_message_size_limit": 7654321}
-    # What a run leaves that dies between the last mv and the reload.
-    host.run("sed", "-i", "s/^message_size_limit.*/message_size_limit = 7654321/", MAIN_CF)
-    run = host.must_deploy(**changes)
-    assert len(run.changed) == 1
-    assert announced_size(host) == 7654321
-    assert host.must_deploy(**changes).changed == []
+    with host.restored():
+        # What a run leaves that dies between the last mv and the reload.
+        host.run("sed", "-i", "s/^message_size_limit.*/message_size_limit = 7654321/", MAIN_CF)
+        run = host.must_deploy(**changes)
+        assert len(run.changed) == 1
+        assert announced_size(host) == 7654321
+        assert host.must_deploy(**changes).changed == []
 
 
 def announced_size(host: MailHost) -> int:
@@ -79,15 +60,16 @@ def announced_size(host: MailHost) -> int:
         return int(client.esmtp_features["size"])
 
 
-def test_a_run_killed_while_it_swaps_is_made_good(changed_host: MailHost) -> None:
-    host = changed_host
+def test_a_run_killed_while_it_swaps_is_made_good(host: MailHost) -> None:
     changes = {"mail_message_size_limit": 7000000}
-    for then in ("", f"until grep -q 7000000 {MAIN_CF}; do sleep 0.02; done"):
-        kill_when(host, "Starting operation: Configuration", *data_arguments(changes), then=then)
-    host.must_deploy(**changes)
-    assert announced_size(host) == 7000000
-    assert host.run("sh", "-c", LEFTOVERS) == ""
-    assert host.must_deploy(**changes).changed == []
+    with host.restored():
+        begun, arguments = "Starting operation: Configuration", data_arguments(changes)
+        for then in ("", f"until grep -q 7000000 {MAIN_CF}; do sleep 0.02; done"):
+            kill_when(host, begun, *arguments, then=then)
+        host.must_deploy(**changes)
+        assert announced_size(host) == 7000000
+        assert host.run("sh", "-c", LEFTOVERS) == ""
+        assert host.must_deploy(**changes).changed == []
 
 
 def test_leftovers_of_killed_commands_are_cleared(host: MailHost) -> None:

@@ -10,9 +10,10 @@ from email.policy import SMTP
 
 import pytest
 
-from acceptance.mailhost import MailHost, message
-from acceptance.signatures import signatures, unique
-from acceptance.test_from_header import submit
+from acceptance.support.mailhost import MailHost
+from acceptance.support.signatures import signatures, unique
+from acceptance.support.submission import submit
+from testbed.messages import message
 
 ALICE, BOB, CAROL = "alice@example.test", "bob@example.test", "carol@second.test"
 MESSAGES, RECIPIENTS, NEW, WARMUP = 5, 10, 3, 5
@@ -26,21 +27,14 @@ def forget(host: MailHost) -> None:
 
 
 @pytest.fixture(scope="module")
-def limited(host: MailHost, module_deploys: None) -> Iterator[MailHost]:
+def limited(host: MailHost) -> Iterator[MailHost]:
     """A host with small limits, in its warm-up, that does not look at From:."""
     forget(host)
-    host.must_deploy(
-        mail_from_header="off",
-        mail_limits={
-            "messages_hour": MESSAGES,
-            "recipients_hour": RECIPIENTS,
-            "new_recipients_day": NEW,
-        },
-        mail_warmup={"start": date.today().isoformat(), "first_day": WARMUP},
-    )
-    yield host
-    forget(host)
-    host.must_deploy()
+    small = {"messages_hour": MESSAGES, "recipients_hour": RECIPIENTS, "new_recipients_day": NEW}
+    warmup = {"start": date.today().isoformat(), "first_day": WARMUP}
+    with host.deployed(mail_from_header="off", mail_limits=small, mail_warmup=warmup):
+        yield host
+        forget(host)
 
 
 def refusal(host: MailHost, user: str, *recipients: str, port: int = 465) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from acceptance import crowd, memory
-from acceptance.durability import POSTFIX_UNIT
-from acceptance.mailhost import MailHost
-from acceptance.signatures import unique
+from acceptance.support.mailhost import MailHost
+from acceptance.support.signatures import unique
+from services.postfix import POSTFIX
+from testbed import crowd, memory
 from testbed.wait import wait_until
 
 #: What the budget of docs/memory.md leaves for the page cache is not touched: far below it.
@@ -61,6 +61,6 @@ def test_everybody_at_once_and_memory_comes_back(host: MailHost) -> None:
     finally:
         host.run("sh", "-euc", AS_IT_WAS)
         # Or it goes on with `stress` for 1000 seconds: postconf(5).
-        host.run("systemctl", "restart", POSTFIX_UNIT[host.release])
+        host.run("systemctl", "restart", host.unit(POSTFIX))
     assert memory.usage(host.target).oom_kills == idle.oom_kills == 0
     assert memory.alarms(host.target, began) == []

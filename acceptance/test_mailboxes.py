@@ -1,4 +1,4 @@
-"""What a mail program finds in its mailbox, and what nobody finds without a login of his own."""
+"""What a mail program finds in its mailbox, and what nobody finds without a login."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import pytest
 
-from acceptance.conftest import PORTS
-from acceptance.mailhost import MailHost, message
+from acceptance.support.mailhost import MailHost
+from acceptance.support.starting import PORTS
+from testbed.messages import message
 from testbed.wait import wait_until
 
 SPECIAL_USE = {"Drafts": "\\Drafts", "Sent": "\\Sent", "Trash": "\\Trash", "Junk": "\\Junk"}

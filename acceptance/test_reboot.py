@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.durability import POSTFIX_UNIT, settle
-from acceptance.ledger import HEADER, Ledger
-from acceptance.load import Load
-from acceptance.mailhost import MailHost
+from acceptance.support.killing import settle
+from acceptance.support.ledger import HEADER, Ledger
+from acceptance.support.load import Load
+from acceptance.support.mailhost import MailHost
+from services.postfix import POSTFIX
 from testbed.wait import wait_until
 
 # What Postfix says when what it asks is not there yet, or gone before it.
@@ -30,7 +31,7 @@ def started_at(host: MailHost) -> tuple[int, dict[str, int]]:
         moments = ("show", "--value", "-p", f"{moment}TimestampMonotonic", *units)
         return [int(line) for line in host.run("systemctl", *moments).split()]
 
-    (begin,) = at("InactiveExit", POSTFIX_UNIT[host.release])
+    (begin,) = at("InactiveExit", host.unit(POSTFIX))
     return begin, dict(zip(ASKED, at("ActiveEnter", *ASKED), strict=True))
 
 

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost, lenient_tls
+from acceptance.support.clients import lenient_tls
+from acceptance.support.mailhost import MailHost
+from testbed.inventory import DOMAINS, HOSTNAME
 
 STRANGER = "stranger@world.test"
 SYSTEM_SITES = (*DOMAINS, HOSTNAME, f"localhost.{DOMAINS[0]}")

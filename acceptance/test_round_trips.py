@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from acceptance.mailhost import MailHost
+from acceptance.support.mailhost import MailHost
 from facts.machine import MachineState
 from preflight import settings_and_problems
 from services.all import ALL
@@ -67,12 +67,12 @@ def inventories() -> list[dict[str, Any]]:
 
 def rendered(inventory: dict[str, Any], release: str) -> dict[str, str]:
     """Return path -> content of what would be deployed."""
-    mail, problems = settings_and_problems(inventory)
+    settings, problems = settings_and_problems(inventory)
     assert problems == []
     machine = MachineState(release=release, nameservers=("192.0.2.53",))
     return {
         file.path: file.content
-        for configuration in configurations(ALL, mail, machine).values()
+        for configuration in configurations(ALL, settings, machine).values()
         for file in configuration.files
         if file.content is not None
     }

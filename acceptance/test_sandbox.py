@@ -3,61 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from uuid import uuid4
 
-from acceptance.mailhost import MailHost, message
+from acceptance.support.mailhost import MailHost
+from services.postfix import POSTFIX
+from testbed.messages import message
 
-UNITS = {
-    12: ("postfix@-", "dovecot", "opendkim", "opendmarc", "postsrsd", "mailhost-limits"),
-    13: ("postfix", "dovecot", "opendkim", "opendmarc", "postsrsd", "mailhost-limits"),
-}
 NEVER_ROOT = ("opendkim", "opendmarc", "mailhost-limits")
 
-# An intruder: tries what a service has no business with, and prints what came of each.
-INTRUDER = r"""
-import errno, json, mmap, os, socket, subprocess, sys
-
-def run(*argv):
-    done = subprocess.run(argv, capture_output=True, text=True)
-    return done.stderr.strip().rpartition(": ")[2] if done.returncode else "done"
-
-def attempt(action, *arguments, **options):
-    try:
-        found = action(*arguments, **options)
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return found if isinstance(found, (list, str)) else "done"
-
-def write(path):
-    with open(path, "a"):
-        pass
-
-def connect(path):
-    socket.socket(socket.AF_UNIX).connect(path)
-
-WRITABLE = mmap.PROT_READ | mmap.PROT_WRITE
-unit, token = sys.argv[1:]
-print(token, json.dumps({
-    "unit": unit,
-    "configuration": attempt(write, "/etc/" + token),
-    "programs": attempt(write, "/usr/local/bin/" + token),
-    "anybody's folder": attempt(write, "/run/lock/" + token),
-    "temporary file": attempt(write, "/tmp/" + token),
-    "home": attempt(os.listdir, "/home"),
-    "mail": attempt(os.listdir, "/var/vmail"),
-    "signing keys": attempt(os.listdir, "/etc/dkimkeys"),
-    "logins": attempt(os.listdir, "/etc/dovecot"),
-    "tables": attempt(os.listdir, "/etc/postfix/tables"),
-    "systemd's process": os.path.exists("/proc/1"),
-    "kernel settings": os.path.exists("/proc/sys"),
-    "systemd": attempt(connect, "/run/systemd/private"),
-    "message bus": attempt(connect, "/run/dbus/system_bus_socket"),
-    "namespace": run("unshare", "--user", "true"),
-    "packets": attempt(socket.socket, socket.AF_PACKET, socket.SOCK_RAW),
-    "priority": attempt(os.nice, 1),
-    "code in memory": attempt(mmap.mmap, -1, 4096, prot=WRITABLE | mmap.PROT_EXEC),
-}), flush=True)
-"""
+INTRUDER = (Path(__file__).parent / "programs" / "intruder.py").read_text()
 
 # systemd runs it as the unit: in the sandbox of the service, with its user, as its reload.
 SEND_IN = """
@@ -100,15 +55,19 @@ SEES = {
 }
 
 
+def units(host: MailHost) -> list[str]:
+    """Return the units of these services, without their type."""
+    own = {POSTFIX.name: host.unit(POSTFIX).removesuffix(".service")}
+    return [own.get(name, name) for name in SEES]
+
+
 def test_an_intruder_finds_nothing(host: MailHost) -> None:
     token = f"intruder-{uuid4().hex}"
     host.send(message(token, "alice@example.test", "bob@example.test"))
     host.wait_for("bob", token)  # there is mail to look at
-    said = host.run(
-        *("sh", "-euc", SEND_IN, "send-in", token, *UNITS[host.release]), input=INTRUDER
-    )
+    said = host.run(*("sh", "-euc", SEND_IN, "send-in", token, *units(host)), input=INTRUDER)
     found = {line["unit"]: line for line in map(json.loads, said.splitlines())}
-    assert found.keys() == set(UNITS[host.release])
+    assert found.keys() == set(units(host))
     for unit, answers in found.items():
         for attempt, refusals in NOWHERE.items():
             assert answers[attempt] in refusals, f"{unit}: {attempt}: {answers[attempt]}"
@@ -139,7 +98,7 @@ done
 
 def test_every_process_of_a_service_is_in_the_sandbox(host: MailHost) -> None:
     with host.imap("alice"), host.smtp(465, "bob"):
-        said = host.run("sh", "-euc", STATUS, "status", *UNITS[host.release])
+        said = host.run("sh", "-euc", STATUS, "status", *units(host))
     processes = [line.split() for line in said.splitlines()]
     assert {"imap", "smtpd", "opendkim", "opendmarc", "postsrsd"} <= {
         name for name, *_ in processes
@@ -151,8 +110,8 @@ def test_every_process_of_a_service_is_in_the_sandbox(host: MailHost) -> None:
 
 
 def test_systemd_understands_every_line(host: MailHost) -> None:
-    units = [f"{unit}.service" for unit in UNITS[host.release]]
-    said = host.run("sh", "-c", 'systemd-analyze verify --man=no "$@" 2>&1', "verify", *units)
+    services = [f"{unit}.service" for unit in units(host)]
+    said = host.run("sh", "-c", 'systemd-analyze verify --man=no "$@" 2>&1', "verify", *services)
     assert "mailhost.conf" not in said
 
 

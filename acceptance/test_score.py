@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.mailhost import DOMAINS, HOSTNAME, MailHost, data_arguments, message
-from acceptance.signatures import unique
+from acceptance.support.mailhost import MailHost
+from acceptance.support.runs import CONFIGURATION
+from acceptance.support.signatures import unique
 from tasks.scoring.spamassassin import COMMAND
 from testbed import peer
+from testbed.command_line import data_arguments
+from testbed.inventory import DOMAINS, HOSTNAME
+from testbed.messages import message
 from testbed.wait import wait_until
 from wanted.addresses import SCORE_SENDER
 
@@ -102,9 +106,8 @@ def test_with_the_zone_loaded_full_marks(published: MailHost) -> None:
 
 @pytest.mark.one_release
 def test_a_smarthosts_login_and_tls_are_not_for_the_sink(
-    changed_host: MailHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: MailHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host = changed_host
     monkeypatch.delenv(COMMAND)  # SpamAssassin is not what this is about
     credentials = tmp_path / "smarthost"
     credentials.write_text("relay:relaypass\n")
@@ -112,8 +115,8 @@ def test_a_smarthosts_login_and_tls_are_not_for_the_sink(
         "mail_relayhost": "smarthost.world.test:465",
         "mail_relayhost_credentials": str(credentials),
     }
-    host.must_deploy(**smarthost)
-    _, parts = score(host, **smarthost)
+    with host.deployed(**smarthost):
+        _, parts = score(host, **smarthost)
     assert {name for name, (lost, _) in parts.items() if lost == "?"} == {
         *("SPF", "reverse DNS", "HELO"),  # are the smarthost's
         "SpamAssassin",
@@ -131,7 +134,7 @@ def test_a_login_that_was_left_behind_is_taken_away_by_the_next_deploy(host: Mai
         client.mail("alice@example.test")
         assert client.rcpt("bob@example.test")[0] == 553
     assert host.login_refusals(SENDER, "left-behind").keys() == {"imap", "pop3"}
-    assert host.must_deploy().changed == ["Configuration: check all of it, put it in place, run it"]
+    assert host.must_deploy().changed == [CONFIGURATION]
     assert host.run("cat", USERS) == ""
     with pytest.raises(smtplib.SMTPAuthenticationError), left.smtp(465, SENDER):
         pass

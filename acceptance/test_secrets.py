@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.deployed import HASHES
-from acceptance.mailhost import DOMAINS, PASSWORDS, ROOT, MailHost, message
-from acceptance.test_tls import issue
+from acceptance.support.mailhost import MailHost
+from acceptance.support.tls import issue
 from tasks.password import sha512_crypt
+from testbed.inventory import DOMAINS, HASHES, PASSWORDS, ROOT, write_inventory
+from testbed.messages import message
 from testbed.wait import wait_until
 
-PROGRAM = (Path(__file__).parent / "secret_search.py").read_text()
+PROGRAM = (Path(__file__).parent / "programs" / "secret_search.py").read_text()
 RELAY_PASSWORD, MISTYPED = "smarthost-pässword", "mistyped-password"
 #: All that need no argument.
 FACTS = (
@@ -29,7 +30,7 @@ FACTS = (
     *("dovecot.DoveadmUsers", "dovecot.DoveadmMailboxStatus", "dovecot.DoveadmWho"),
     "dovecot.DoveadmLogins",
     *("health.Health", "mailboxes.Mailboxes", "opendkim.SigningKeys", "services.Services"),
-    *("system.System", "tls.Certificate"),
+    *("machine.Machine", "tls.Certificate"),
 )
 PLAN = ("deploy.py", "--dry", "--diff", "-vvv")
 DEPLOY = ("deploy.py", "-y", "--json", "--diff", "-vvv")
@@ -62,7 +63,7 @@ class Place:
         self.secrets, self.host = secrets, host
 
     def search(self, **where: object) -> list[str]:
-        """Run acceptance/secret_search.py there."""
+        """Run acceptance/programs/secret_search.py there."""
         wanted = json.dumps({"secrets": self.secrets, **where})
         if self.host:
             said = self.host.run("python3", "-c", PROGRAM, input=wanted)
@@ -96,21 +97,21 @@ def local(*argv: str) -> str:
 
 
 @pytest.fixture
-def planted(changed_host: MailHost, tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+def planted(host: MailHost, tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """An inventory with one more user, a certificate and a smarthost; and its secrets."""
     _, cert, key = issue(tmp_path)
     login = tmp_path / "smarthost"
     login.write_text(f"relay:{RELAY_PASSWORD}\n")
     hashes = {**HASHES, f"dora@{DOMAINS[0]}": sha512_crypt("dora's password")}
-    ((name, data),) = runpy.run_path(str(changed_host.inventory))["mail"]
+    ((name, data),) = runpy.run_path(str(host.inventory))["mail"]
     changes = {
         "mail_users": {user: {"password_hash": each} for user, each in hashes.items()},
         "mail_tls": {"mode": "files", "cert": str(cert), "key": str(key)},
         "mail_relayhost": "smarthost.world.test:587",
         "mail_relayhost_credentials": str(login),
     }
-    inventory = changed_host.inventory.with_name(f"{changed_host.target.name}-secrets.py")
-    inventory.write_text(f"mail = [({name!r}, {data | changes!r})]\n")
+    inventory = host.inventory.with_name(f"{host.target.name}-secrets.py")
+    write_inventory(inventory, {name: data | changes})
     secrets = {
         **{f"password of {user}": each for user, each in PASSWORDS.items()},
         "password of dora": "dora's password",
@@ -118,20 +119,21 @@ def planted(changed_host: MailHost, tmp_path: Path) -> Iterator[tuple[Path, dict
         **{f"hash of {user}": digest(each) for user, each in hashes.items()},
         "smarthost": RELAY_PASSWORD,
         **lines("TLS key", key.read_text()),
-        "SRS": changed_host.run("cat", "/etc/postsrsd.secret").strip(),
+        "SRS": host.run("cat", "/etc/postsrsd.secret").strip(),
     }
     for domain in DOMAINS:
-        text = changed_host.run("cat", f"/etc/dkimkeys/{domain}/default.private")
+        text = host.run("cat", f"/etc/dkimkeys/{domain}/default.private")
         secrets |= lines(f"DKIM key of {domain}", text)
-    yield inventory, secrets
+    with host.restored():
+        yield inventory, secrets
     inventory.unlink()
 
 
 def test_no_secret_is_anywhere_else(
-    changed_host: MailHost, planted: tuple[Path, dict[str, str]], tmp_path: Path
+    host: MailHost, planted: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     inventory, secrets = planted
-    host = replace(changed_host, inventory=inventory)
+    host = replace(host, inventory=inventory)
     control, target = Place(secrets), Place(secrets, host)
     shown = ""
     with (

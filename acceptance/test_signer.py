@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from acceptance.mailhost import MailHost, message
-from acceptance.signatures import outside, unique, verified
+from acceptance.support.mailhost import MailHost
+from acceptance.support.signatures import outside, unique, verified
+from testbed.messages import message
 from testbed.wait import wait_until
 
 SOCKET = "/var/spool/postfix/opendkim/opendkim.sock"

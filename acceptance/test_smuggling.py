@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from acceptance.mailhost import MailHost
+from acceptance.support.mailhost import MailHost
 
 
 def raw_session(host: MailHost, *parts: bytes) -> bytes:

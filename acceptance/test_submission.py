@@ -9,7 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from acceptance.mailhost import HOSTNAME, MailHost, message
+from acceptance.support.mailhost import MailHost
+from testbed.inventory import HOSTNAME
+from testbed.messages import message
 from testbed.peer import Received
 
 CAROL = "carol@second.test"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from acceptance import desktop
-from acceptance.mailhost import ROOT
-from acceptance.pair import PASSWORD, USERS, Pair
-from acceptance.signatures import unique
-
-pytestmark = pytest.mark.xdist_group("pair")
+from acceptance.support import desktop
+from acceptance.support.pair import PASSWORD, USERS, Pair
+from acceptance.support.signatures import unique
+from testbed.inventory import ROOT
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["alpha", "beta"])

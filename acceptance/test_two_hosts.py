@@ -10,13 +10,12 @@ from email import message_from_bytes
 
 import pytest
 
-from acceptance.mailhost import MailHost, message
-from acceptance.pair import USERS, Pair
-from acceptance.signatures import unique
-from acceptance.test_breakages import served
+from acceptance.support.mailhost import MailHost
+from acceptance.support.pair import USERS, Pair
+from acceptance.support.signatures import unique
+from acceptance.support.tls import certificate_in_place
+from testbed.messages import message
 from testbed.wait import wait_until
-
-pytestmark = pytest.mark.xdist_group("pair")
 
 
 def results(host: MailHost, raw: bytes) -> dict[str, str]:
@@ -175,7 +174,7 @@ def test_who_enforces_the_policy_sends_in_verified_tls_or_not_at_all(by_policy: 
         verified = rf"Verified TLS connection established to {here.hostname}\["
         assert there.log(verified, since=began)
     subject = unique("policy")
-    with served(beta, by_policy.authority.issue(["mail.elsewhere.example"]).pem):
+    with certificate_in_place(beta, by_policy.authority.issue(["mail.elsewhere.example"]).pem):
         alpha.send(message(subject, "ann@alpha.example", "ben@beta.example"), "ann")
         deferred = "to=<ben@beta.example>.*status=deferred .Server certificate not verified"
         wait_until(lambda: alpha.log(deferred, since=began), 20, "mail waits")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from acceptance.mailhost import MailHost, message
+from acceptance.support.mailhost import MailHost
+from testbed.messages import message
 from testbed.wait import wait_until
 
 # What Debian's security archive would have: newer builds of packages, with other configuration of
@@ -64,19 +65,18 @@ UNIT = "apt-daily-upgrade.service"
 
 
 @pytest.fixture
-def outdated(changed_host: MailHost) -> Iterator[list[str]]:
-    """The names of packages of which there are newer ones."""
-    host = changed_host
-    host.must_deploy(mail_updates="install")
+def outdated(host: MailHost) -> Iterator[list[str]]:
+    """The names of packages of which there are newer ones, on a host that installs updates."""
     dovecot = host.run("sh", "-c", "dpkg -l 'dovecot-*' | sed -n 's/^ii *\\([^ ]*\\) .*/\\1/p'")
     names = ["postfix", *dovecot.split(), "opendkim"]
     names.append({12: "libssl3", 13: "libssl3t64"}[host.release])
     download = 'cd /root; rm -f ./*.deb; apt-get download -qq "$@"'
-    host.run("sh", "-euc", download, "download", *names)
-    host.run("sh", "-euc", SECURITY, "security", *names)
-    yield names
-    restore = "cd /etc/apt/sources.list.d; rm security.list; mv /root/debian.sources ."
-    host.run("sh", "-euc", restore)
+    with host.deployed(mail_updates="install"):
+        host.run("sh", "-euc", download, "download", *names)
+        host.run("sh", "-euc", SECURITY, "security", *names)
+        yield names
+        restore = "cd /etc/apt/sources.list.d; rm security.list; mv /root/debian.sources ."
+        host.run("sh", "-euc", restore)
 
 
 def versions(host: MailHost, names: list[str]) -> list[str]:
@@ -94,9 +94,8 @@ def update(host: MailHost) -> None:
 
 
 def test_mail_packages_are_updated_and_run_as_configured(
-    changed_host: MailHost, outdated: list[str]
+    host: MailHost, outdated: list[str]
 ) -> None:
-    host = changed_host
     earlier = set(versions(host, outdated))
     before, pids = host.run("sh", "-c", CONFIGURATION), host.pids()
     update(host)

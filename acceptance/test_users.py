@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from acceptance.deployed import inventory_data
-from acceptance.mailhost import MailHost, message
+from acceptance.support.mailhost import MailHost
 from tasks.password import sha512_crypt
+from testbed.inventory import inventory_data
+from testbed.messages import message
 from testbed.wait import wait_until
 
 DORA = "dora@example.test"
@@ -20,10 +21,12 @@ PURGED = {"state": "absent", "mail": "purge"}
 UNKNOWN = (550, b"5.1.1")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _purged_in_the_end(host: MailHost) -> Iterator[None]:
-    yield
-    host.must_deploy(**with_dora(host, PURGED))
+@pytest.fixture(scope="module")
+def changing(host: MailHost) -> Iterator[MailHost]:
+    """A host on which each test deploys the users that it needs; without dora in the end."""
+    with host.restored():
+        yield host
+        host.must_deploy(**with_dora(host, PURGED))
 
 
 def with_dora(host: MailHost, dora: dict[str, str] | None, **changes: Any) -> dict[str, Any]:
@@ -63,22 +66,20 @@ def test_an_archiving_that_was_cut_off_is_finished(host: MailHost) -> None:
     host.run("rm", "-r", "/var/vmail/.archive")
 
 
-def test_an_alias_comes_and_goes(changed_host: MailHost) -> None:
-    host = changed_host
+def test_an_alias_comes_and_goes(host: MailHost) -> None:
     aliases = inventory_data(host.target)["mail_aliases"]
     assert isinstance(aliases, dict)
-    host.must_deploy(mail_aliases={**aliases, "dora": ["bob"]})
-    assert recipient(host)[0] == 250
-    with host.smtp(465, "bob") as client:
-        client.mail(DORA)
-        assert client.rcpt("alice@example.test")[0] == 250
-    host.must_deploy()
+    with host.deployed(mail_aliases={**aliases, "dora": ["bob"]}):
+        assert recipient(host)[0] == 250
+        with host.smtp(465, "bob") as client:
+            client.mail(DORA)
+            assert client.rcpt("alice@example.test")[0] == 250
     assert recipient(host) == UNKNOWN
 
 
 @pytest.mark.one_release
-def test_500_users_are_one_file(changed_host: MailHost) -> None:
-    host = changed_host
+def test_500_users_are_one_file(changing: MailHost) -> None:
+    host = changing
     digest = sha512_crypt("many")
     many = {f"user{number}": {"password_hash": digest} for number in range(500)}
     data = with_dora(host, None)
@@ -91,8 +92,8 @@ def test_500_users_are_one_file(changed_host: MailHost) -> None:
     host.run("rm", "-r", "/var/vmail/example.test/user499")
 
 
-def test_a_new_user_logs_in_and_receives_at_once(changed_host: MailHost) -> None:
-    host = changed_host
+def test_a_new_user_logs_in_and_receives_at_once(changing: MailHost) -> None:
+    host = changing
     before = host.pids()
     host.must_deploy(**present(host))
     host.send(message("welcome", "alice@example.test", DORA))
@@ -104,8 +105,8 @@ def test_a_new_user_logs_in_and_receives_at_once(changed_host: MailHost) -> None
     assert host.pids() == before
 
 
-def test_a_removed_user_is_out_and_the_mail_archived(changed_host: MailHost) -> None:
-    host = changed_host
+def test_a_removed_user_is_out_and_the_mail_archived(changing: MailHost) -> None:
+    host = changing
     host.must_deploy(**present(host))
     host.send(message("kept for later", "alice@example.test", DORA))
     host.wait_for("dora", "kept for later")
@@ -144,8 +145,8 @@ def test_a_removed_user_is_out_and_the_mail_archived(changed_host: MailHost) -> 
     host.run("rm", "-r", "/var/vmail/.archive")
 
 
-def test_a_user_who_vanished_is_locked_out_and_the_mail_stays(changed_host: MailHost) -> None:
-    host = changed_host
+def test_a_user_who_vanished_is_locked_out_and_the_mail_stays(changing: MailHost) -> None:
+    host = changing
     host.must_deploy(**present(host))
     host.send(message("still here", "alice@example.test", DORA))
     host.wait_for("dora", "still here")

@@ -9,10 +9,12 @@ from uuid import uuid4
 
 import pytest
 
-from acceptance.deployed import inventory_data
-from acceptance.mailhost import DOMAINS, HOSTNAME, ROOT, MailHost, data_arguments
-from acceptance.test_drift_report import look
+from acceptance.support.drift import look
+from acceptance.support.mailhost import MailHost
+from acceptance.support.runs import CONFIGURATION
 from settings.parsing import parse
+from testbed.command_line import data_arguments
+from testbed.inventory import DOMAINS, HOSTNAME, ROOT, inventory_data
 from testbed.wait import wait_until
 from wanted.clients import documents
 
@@ -28,14 +30,13 @@ QUESTION = "<Autodiscover><Request><EMailAddress>carol@second.test</EMailAddress
 
 
 @pytest.fixture(scope="module")
-def web(host: MailHost, module_deploys: None) -> Iterator[MailHost]:
+def web(host: MailHost) -> Iterator[MailHost]:
     """The host with its web server, whose certificate the peer trusts."""
-    changed = host.must_deploy(**ON).changed
-    assert "Configuration: check all of it, put it in place, run it" in changed
-    certificate = host.run("openssl", "x509", "-in", PEM)
-    host.peer.exec("sh", "-c", "cat > /tmp/web.pem", input=certificate)
-    yield host
-    host.be_plain()
+    with host.deployed(**ON) as run:
+        assert CONFIGURATION in run.changed
+        certificate = host.run("openssl", "x509", "-in", PEM)
+        host.peer.exec("sh", "-c", "cat > /tmp/web.pem", input=certificate)
+        yield host
 
 
 def fetch(host: MailHost, url: str, *how: str, address: str = "") -> str:
@@ -53,8 +54,8 @@ def status(host: MailHost, url: str, *how: str) -> str:
 
 
 def test_every_document_is_served_by_its_name(web: MailHost) -> None:
-    mail, _ = parse(inventory_data(web.target) | ON)
-    wanted = documents(mail)
+    settings, _ = parse(inventory_data(web.target) | ON)
+    wanted = documents(settings)
     assert len(wanted) == 4 * len(DOMAINS)
     for url, text in wanted.items():
         assert fetch(web, url) == text, url
@@ -119,8 +120,8 @@ def test_files_for_another_web_server_and_a_sheet(
     assert done.returncode == 0, done.stderr
     folder = ROOT / "build/web" / HOSTNAME
     written = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    mail, _ = parse(inventory_data(web.target) | ON)
-    assert {name: path.read_text() for name, path in written.items()} == documents(mail)
+    settings, _ = parse(inventory_data(web.target) | ON)
+    assert {name: path.read_text() for name, path in written.items()} == documents(settings)
     assert done.stdout.startswith("Mail settings of carol@second.test\n邮箱设置")
     assert "carol-password" not in done.stdout
 

@@ -20,7 +20,8 @@ class FileState(FactData):
     One file as it is on the host.
 
     + mode: octal digits as in stat(1), e.g. "640"
-    + modified: when its content changed; and its content, owner or mode (epoch seconds)
+    + modified: when its content last changed (epoch seconds)
+    + changed: when its content, owner or mode last changed (epoch seconds)
     """
 
     sha256: str
@@ -31,9 +32,9 @@ class FileState(FactData):
     changed: float = field(default=0.0, compare=False)
 
 
-# A path that is no regular file (a directory, a dangling link) gets the digest "-", so that it
-# differs from any wanted content and the operation that wants a file there says so. So does what a
-# killed command left where operations make files aside.
+# The fixed paths are where operations prepare files: a killed command leaves them there.
+# What is no regular file (a directory, a dangling link) gets the digest "-": no wanted content has
+# it, so the operation reports a difference.
 _SCRIPT = f"""
 folders=$1; shift
 count=$#
@@ -54,8 +55,8 @@ done
 
 def parse_file_states(output: list[str]) -> dict[str, FileState]:
     """
-    Parse "stat owner group mode modified changed path" and "sha256  path" lines; what is missing
-    has none.
+    Parse "stat owner group mode modified changed path" and "sha256  path" lines; return path ->
+    state of each file that exists.
     """
     found, digests = {}, {}
     for line in output:
@@ -72,8 +73,8 @@ def parse_file_states(output: list[str]) -> dict[str, FileState]:
 
 class ManagedFiles(FactBase[dict[str, FileState]]):
     """
-    Returns the state of each of the given files that exists, of every file in the given folders,
-    and of what a killed run left aside, the way back from an unconfirmed change included:
+    Returns path -> state of each given file that exists, of every file in the given folders, and of
+    what a killed run left behind (prepared files, saved files of an unconfirmed change):
 
     .. code:: python
 
@@ -93,8 +94,8 @@ class ManagedFiles(FactBase[dict[str, FileState]]):
 
 class FileContents(FactBase[dict[str, str]]):
     """
-    Returns the text of each of the given files that exists (for `--diff`; never ask it for a file
-    that holds secrets: facts are printed by `-vvv`).
+    Returns path -> text of each given file that exists, for `--diff`. Never ask for a file that
+    holds secrets: `-vvv` prints facts.
     """
 
     default = dict

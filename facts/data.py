@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FactData:
-    """Base of such dataclasses."""
+    """Base of the dataclasses that facts return."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a dict; pyinfra's CLI asks for it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
@@ -13,7 +13,9 @@ from typing_extensions import override
 from facts.data import FactData
 from facts.shell import script
 
-# What asks the running Dovecot answers nothing, not an error, where it does not run.
+T = TypeVar("T")
+
+# Commands that ask the running Dovecot print nothing when it does not run, instead of failing.
 _IF_RUNNING = "! systemctl is-active --quiet dovecot.service ||"
 
 
@@ -21,7 +23,7 @@ def parse_doveconf(output: list[str]) -> dict[str, Any]:
     """
     Parse `doveconf -n` of 2.3 and 2.4.
 
-    A block is a dict under its whole name ("service imap-login"); of blocks with one name (2.3's
+    A block is a dict under its whole name ("service imap-login"). When blocks share a name (2.3's
     `passdb`), all but the first get a number ("passdb 2").
     """
     root: dict[str, Any] = {}
@@ -56,7 +58,11 @@ def parse_doveconf(output: list[str]) -> dict[str, Any]:
 def parse_mailbox_status(
     output: list[str], user: str | None = None
 ) -> dict[str, dict[str, dict[str, int]]]:
-    """Parse `doveadm -f json mailbox status "messages vsize"`; for one user, it leaves him out."""
+    """
+    Parse `doveadm -f json mailbox status "messages vsize"`; return user -> folder -> counts.
+
+    + user: whose mailbox was asked for; doveadm names the user only when it was asked for all
+    """
     mailboxes: dict[str, dict[str, dict[str, int]]] = {}
     try:
         for row in json.loads("\n".join(output)):
@@ -105,9 +111,17 @@ class Doveconf(FactBase[dict[str, Any]]):
         return parse_doveconf(output)
 
 
-class DoveadmUsers(FactBase[list[str]]):
+class _DoveadmFact(FactBase[T]):
+    abstract = True
+
+    @override
+    def requires_command(self, *args: object, **kwargs: object) -> str:
+        return "doveadm"
+
+
+class DoveadmUsers(_DoveadmFact[list[str]]):
     """
-    Returns who can log in, see doveadm-user(1); nobody where Dovecot does not run:
+    Returns who can log in, see doveadm-user(1); nobody when Dovecot does not run:
 
     .. code:: python
 
@@ -115,10 +129,6 @@ class DoveadmUsers(FactBase[list[str]]):
     """
 
     default = list
-
-    @override
-    def requires_command(self, *args: object, **kwargs: object) -> str:
-        return "doveadm"
 
     @override
     def command(self) -> StringCommand:
@@ -140,9 +150,9 @@ class Logins(FactData):
     present: tuple[str, ...] = ()
 
 
-class DoveadmLogins(FactBase[Logins]):
+class DoveadmLogins(_DoveadmFact[Logins]):
     """
-    Returns who can log in and who is, in one read; nobody where Dovecot does not run:
+    Returns who can log in and who is logged in, in one read; nobody when Dovecot does not run:
 
     .. code:: python
 
@@ -150,10 +160,6 @@ class DoveadmLogins(FactBase[Logins]):
     """
 
     default = Logins
-
-    @override
-    def requires_command(self, *args: object, **kwargs: object) -> str:
-        return "doveadm"
 
     @override
     def command(self) -> StringCommand:
@@ -165,10 +171,10 @@ class DoveadmLogins(FactBase[Logins]):
         return Logins(tuple(sorted(output[:who])), tuple(sorted(parse_who(output[who:]))))
 
 
-class DoveadmMailboxStatus(FactBase[dict[str, dict[str, dict[str, int]]]]):
+class DoveadmMailboxStatus(_DoveadmFact[dict[str, dict[str, dict[str, int]]]]):
     """
     Returns messages and bytes of each folder, of all users or of one, see doveadm-mailbox(1);
-    nothing where Dovecot does not run:
+    nothing when Dovecot does not run:
 
     .. code:: python
 
@@ -176,10 +182,6 @@ class DoveadmMailboxStatus(FactBase[dict[str, dict[str, dict[str, int]]]]):
     """
 
     default = dict
-
-    @override
-    def requires_command(self, *args: object, **kwargs: object) -> str:
-        return "doveadm"
 
     @override
     def command(self, user: str | None = None) -> StringCommand:
@@ -193,10 +195,10 @@ class DoveadmMailboxStatus(FactBase[dict[str, dict[str, dict[str, int]]]]):
         return parse_mailbox_status(output, self.user)
 
 
-class DoveadmWho(FactBase[dict[str, dict[str, dict[str, Any]]]]):
+class DoveadmWho(_DoveadmFact[dict[str, dict[str, dict[str, Any]]]]):
     """
     Returns who is logged in, with connections and client addresses by service, see doveadm-who(1);
-    nobody where Dovecot does not run:
+    nobody when Dovecot does not run:
 
     .. code:: python
 
@@ -204,10 +206,6 @@ class DoveadmWho(FactBase[dict[str, dict[str, dict[str, Any]]]]):
     """
 
     default = dict
-
-    @override
-    def requires_command(self, *args: object, **kwargs: object) -> str:
-        return "doveadm"
 
     @override
     def command(self) -> StringCommand:

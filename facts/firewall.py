@@ -1,4 +1,4 @@
-"""The firewall's table: whether the kernel has what the files say, and starts with it."""
+"""The firewall's table: whether the kernel has the rules of the file, now and after a boot."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ RULES = "/etc/nftables-mailhost.nft"
 UNIT = "/etc/systemd/system/mailhost-firewall.service"
 #: Debian's own unit for nftables loads our rules after its own.
 DROP_IN = "/etc/systemd/system/nftables.service.d/mailhost.conf"
-#: The table as it was, for as long as new rules wait to be confirmed (operations/firewall.py).
+#: The previous table, kept while new rules wait to be confirmed (operations/firewall.py).
 EARLIER = "/run/mailhost/firewall.earlier"
 
 
 @dataclass(frozen=True)
 class FirewallState(FactData):
     """
-    + files: of the rules and of the units that load them, those that exist
+    + files: path -> state of the rules and of the units that load them, of those that exist
     + table: the kernel has a table of ours
-    + loaded: it is what the file says, as nft(8) writes it
-    + enabled: it is loaded at boot, and its unit knows that it is loaded now
-    + unconfirmed: rules are in force that a run did not confirm; the host takes them back
+    + loaded: the table is the one in the file, as nft(8) writes it
+    + enabled: its unit loads it at boot, and is active now
+    + unconfirmed: rules are in force that no run has confirmed; the host will take them back
     """
 
     files: Mapping[str, FileState] = field(default_factory=dict)
@@ -37,8 +37,8 @@ class FirewallState(FactData):
     unconfirmed: bool = False
 
 
-# What the file says is loaded in an empty network namespace of its own, so that nft(8) itself
-# brings both into the same form. -s, -t: without counters and without the addresses that come by.
+# The file is loaded into an empty network namespace, so that nft(8) writes both tables in the same
+# form. -s, -t: without counters and without addresses collected in sets.
 _SCRIPT = f"""
 for path in {RULES} {UNIT} {DROP_IN}; do
   [ ! -f $path ] || set -- "$@" $path
@@ -70,7 +70,7 @@ def parse_firewall(output: list[str]) -> FirewallState:
 
 class Firewall(FactBase[FirewallState]):
     """
-    Returns what there is of the firewall, from nft(8) and systemctl(1):
+    Returns the state of the firewall, from nft(8) and systemctl(1):
 
     .. code:: python
 

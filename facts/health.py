@@ -17,21 +17,22 @@ from facts.shell import key_values, script
 @dataclass(frozen=True)
 class HealthState(FactData):
     """
-    None where something could not be read, which never means that it is fine.
+    The machine's health. None means that a value could not be read, not that it is fine.
 
-    + clock: epoch seconds at the begin and at the end of the command
-    + clock_synchronised: a daemon has set the clock; None in a container, whose clock isn't its own
-    + memory, swap: bytes: total and available, or total and free
+    + clock: epoch seconds at the beginning and at the end of the command
+    + clock_synchronised: a daemon has set the clock; None in a container, which shares its host's
+    + memory: total and available bytes
+    + swap: total and free bytes
     + disks: mount point of each file system with mail, queue or journal -> size, available (bytes),
       inodes, inodes_available
-    + queue: as the Queue fact has it
+    + queue: as the Queue fact returns it
     + listening: (address, port, process) of each listening TCP socket
     + failed_units: systemd units that failed, ours or not
-    + updates: packages that `apt-get upgrade` would replace, by the lists that are on the host
-    + lists_from: epoch seconds of those lists
+    + updates: packages that `apt-get upgrade` would replace, according to the host's lists
+    + lists_from: when those lists were fetched (epoch seconds)
     + postfix: Postfix's version
-    + outbound: what came of the connection asked for: "open" and the server's greeting, or else
-      the reason; "" where none was asked for
+    + outbound: result of the requested connection: "open" and the server's greeting, or the reason
+      why it failed; "" when none was requested
     """
 
     clock: tuple[float, float] | None = None
@@ -48,8 +49,8 @@ class HealthState(FactData):
     outbound: str = ""
 
 
-# The connection is made while the rest is read: it is the pipe's other end. bash has /dev/tcp, and
-# every Debian has bash. On port 465 the server does not speak first.
+# The pipe makes the connection while the rest is read. bash has /dev/tcp, and every Debian has
+# bash. On port 465 the server does not speak first.
 _SCRIPT = r"""
 export LC_ALL=C
 attempt() {
@@ -93,7 +94,7 @@ attempt "$1" "$2" | { observe; sed 's/^/outbound=/'; echo "clock=$(date +%s.%N)"
 
 
 def parse_health(output: list[str]) -> HealthState:
-    """Parse the key=value lines of the Health fact's command."""
+    """Parse the key=value lines that the Health fact's script prints."""
     values = key_values(output)
     try:
         return _state(values)
@@ -127,7 +128,7 @@ def _state(values: Mapping[str, Sequence[str]]) -> HealthState:
 
 
 def _attempt(line: str) -> str:
-    """Return what bash says of a connection without its own words ahead of the reason."""
+    """Return the result of a connection; of bash's error message, only the reason at its end."""
     return line.strip() if line.startswith("open") else line.rpartition(": ")[2]
 
 
@@ -140,7 +141,7 @@ def _pair(values: Mapping[str, Sequence[str]], *keys: str) -> tuple[int, int] | 
 
 def _disk(line: str) -> tuple[str, dict[str, int]]:
     folder, *numbers = line.split()
-    # "-": a file system that makes inodes as it needs them (btrfs)
+    # "-" for a file system without a fixed number of inodes (btrfs)
     size, available, inodes, inodes_available = (
         0 if number == "-" else int(number) for number in numbers
     )
@@ -164,7 +165,9 @@ def parse_socket(line: str) -> tuple[str, int, str]:
 class Health(FactBase[HealthState]):
     """
     Returns how the machine is doing, from date(1), df(1), ss(8), apt-get(8), postqueue(1) and
-    others, and whether it can connect to a server (at most 4 seconds):
+    others.
+
+    + outbound: host:port that the machine tries to connect to, for at most 4 seconds
 
     .. code:: python
 

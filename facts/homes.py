@@ -1,4 +1,4 @@
-"""Maildirs of Unix accounts, as a host that was set up by hand has them."""
+"""Maildirs of Unix accounts, on a host that was set up by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ done
 
 class HomeMaildirs(FactBase[list[str]]):
     """
-    Returns the account names that have a `/home/NAME/Maildir` which was not imported yet:
+    Returns the names of accounts with a `/home/NAME/Maildir` that is not imported yet.
+
+    + folder: mail folder of the primary domain; an import leaves a mark there
 
     .. code:: python
 

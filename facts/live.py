@@ -1,4 +1,4 @@
-"""What a running mail host shows beside its configuration files: ports, certificates, logins."""
+"""The state of a running mail host beyond its files: ports, certificates, logins."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Listener(FactData):
     """
     A listening TCP socket.
 
-    + processes: that hold it, by name; none where they could not be read
-    + since: when the first of them started (epoch seconds), 0 where that could not be read
+    + processes: names of those that hold it; none if they could not be read
+    + since: when the first of them started (epoch seconds); 0 if that could not be read
     """
 
     address: str
@@ -42,11 +42,11 @@ class Listener(FactData):
 @dataclass(frozen=True)
 class LooseFolder(FactData):
     """
-    A mail folder that others than its owner get into.
+    A mail folder that is open to accounts other than vmail, or that has another owner.
 
     + owner: user and group, e.g. "vmail:vmail"
     + mode: as in stat(1)
-    + changed: when it became so (epoch seconds)
+    + changed: when its owner or mode last changed (epoch seconds)
     """
 
     path: str
@@ -58,10 +58,10 @@ class LooseFolder(FactData):
 @dataclass(frozen=True)
 class LiveState(FactData):
     """
-    + listeners: None where they could not be read
-    + certificate: on disk
-    + served: port -> the certificate that is shown there; a port that shows none is missing
-    + logins: passwd-file -> the names in it; "" is a line that has none
+    + listeners: None if they could not be read
+    + certificate: the one on disk
+    + served: port -> the certificate shown there; a port that shows none is missing
+    + logins: passwd-file -> the names in it; "" for a line without a name
     + loose_folders: at most 20 of them
     + superusers: accounts with the uid 0
     """
@@ -74,8 +74,8 @@ class LiveState(FactData):
     superusers: tuple[str, ...] = ()
 
 
-# Of a passwd-file only names leave the host, never what may be a hash. The mail folder's own
-# archive belongs to root.
+# The script prints only the names in a passwd-file, never a hash. Dot folders in the mail folder
+# (the archive) belong to root.
 _SCRIPT = f"""
 export LC_ALL=C
 pem=$1 folder=$2 ports=$3; shift 3
@@ -120,7 +120,7 @@ true
 
 
 def parse_live(output: list[str]) -> LiveState:
-    """Parse the key=value lines of the Live fact's command."""
+    """Parse the key=value lines that the Live fact's script prints."""
     values = key_values(output)
     try:
         return _state(values)
@@ -158,8 +158,12 @@ def _folder(line: str) -> LooseFolder:
 
 class Live(FactBase[LiveState]):
     """
-    Returns what the mail host shows at this moment, from ss(8), openssl-s_client(1), find(1) and
-    getent(1):
+    Returns the present state of the mail host, from ss(8), openssl-s_client(1), find(1) and
+    getent(1).
+
+    + folder: the mail folder
+    + passwd_files: Dovecot's
+    + ports: TCP ports whose certificates are read
 
     .. code:: python
 

@@ -12,8 +12,9 @@ from typing_extensions import override
 from facts.data import FactData
 from facts.firewall import RULES
 from facts.shell import key_values
+from layout import VMAIL_IDS
 
-#: Who must never be banned: the last few addresses that a deploy came from.
+#: Addresses that are never banned: the last few that a deploy came from.
 CONTROL_ADDRESSES = "/etc/fail2ban/mailhost.control"
 KEPT_ADDRESSES = 5
 
@@ -21,20 +22,20 @@ KEPT_ADDRESSES = 5
 @dataclass(frozen=True)
 class MachineState(FactData):
     """
-    + release: Debian's major release ("13"), or ID and VERSION_ID of another system
+    + release: Debian's major release ("13"), or ID and VERSION_ID of another distribution
     + memory, swap: bytes
     + swap_room: bytes free on a file system that can hold a swap file; 0 in a container
-    + time_daemon: the unit that keeps the clock right, "" where none is installed
+    + time_daemon: the unit that keeps the clock right, "" if none is installed
     + clock_untried: time_daemon is systemd-timesyncd and nobody has started it since the boot
     + update_timers: apt's daily timers run, now and after a boot
-    + vmail: (uid, gid) of the account that owns the mail, None where it does not exist
+    + vmail: (uid, gid) of the account that owns the mail, None if it does not exist
     + volatile: folders of mail that are in memory, or would be once they are made
-    + control_addresses: where runs came from over SSH, this one among them, oldest first
+    + control_addresses: where runs came from over SSH, this one included, oldest first
     + uid_5000: the account or group name that has the id 5000, "" for none
-    + ssh_ports: where SSH comes in: sshd's own, its socket unit's, and the one of this connection
-    + nf_tables: why the kernel takes no nftables rules, "" where it does
-    + reachable: port like "443/tcp" -> process ("" unknown) of what other hosts can reach; not
-      read where our firewall decides that already, and neither is nf_tables
+    + ssh_ports: TCP ports of sshd, of its socket unit, and of this connection
+    + nf_tables: why the kernel takes no nftables rules, "" if it takes them
+    + reachable: port like "443/tcp" -> process ("" unknown) of what other hosts can reach; like
+      nf_tables, it is not read once our firewall is in place
     """
 
     release: str = ""
@@ -58,11 +59,16 @@ class MachineState(FactData):
     reachable: Mapping[str, str] = field(default_factory=dict)
     control_addresses: tuple[str, ...] = field(default_factory=tuple)
 
+    @property
+    def mail_owner(self) -> tuple[int, int]:
+        """The uid and gid of the account that owns the mail, or is to own it."""
+        return self.vmail or VMAIL_IDS
 
-#: From here on the kernel picks the ports of programs that ask (net.ipv4.ip_local_port_range).
+
+#: From this port on, the kernel picks the ports of clients (net.ipv4.ip_local_port_range).
 EPHEMERAL = 32768
 
-# sudo drops SSH_CONNECTION, but a process above it has kept it.
+# sudo drops SSH_CONNECTION, but a parent process still has it.
 CONTROL = rf"""
 pid=$$ above=
 while [ "${{pid:-0}}" -gt 1 ]; do
@@ -110,7 +116,7 @@ done
 sed -n 's/^nameserver *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf
 """
 
-# Where SSH comes in; and, where no firewall of ours decides it yet, what others can reach.
+# The ports of SSH; and, while we have no firewall here, what other hosts can reach.
 _NETWORK = rf"""
 {{
   sshd -T | sed -n 's/^port /ssh=/p; s/^listenaddress .*:/ssh=/p'
@@ -132,13 +138,13 @@ true
 
 
 def parse_machine(output: list[str]) -> MachineState:
-    """Parse the key=value lines of the System fact's command."""
+    """Parse the key=value lines that the Machine fact's script prints."""
     values = key_values(output)
 
     def one(key: str) -> str:
         return values.get(key, [""])[0]
 
-    system, version = one("id"), one("version")
+    distribution, version = one("id"), one("version")
     blocks, _, block_size = one("free_blocks").partition(" ")
     vmail = one("vmail")
     fields: dict[str, Any] = {
@@ -146,7 +152,7 @@ def parse_machine(output: list[str]) -> MachineState:
         for key in ("hostname", "hostname_file", "mailname", "time_daemon", "vmail_folder")
     }
     return MachineState(
-        release=version if system == "debian" else f"{system} {version}".strip(),
+        release=version if distribution == "debian" else f"{distribution} {version}".strip(),
         memory=int(one("MemTotal") or 0) * 1024,
         swap=int(one("SwapTotal") or 0) * 1024,
         swap_room=int(blocks or 0) * int(block_size or 0),
@@ -168,27 +174,27 @@ def parse_machine(output: list[str]) -> MachineState:
     )
 
 
-#: What hears UDP without serving anybody: clients of DHCP and NTP, names in the local network.
+#: UDP ports that serve no other host: clients of DHCP and NTP, names in the local network.
 _NOT_SERVING = {"68/udp", "123/udp", "323/udp", "546/udp", "5353/udp", "5355/udp"}
 
 
 def _reachable(sockets: Sequence[str]) -> dict[str, str]:
-    """Parse `ss -tulnp`; without the UDP sockets of programs that ask, whose ports are high."""
+    """Parse `ss -tulnp`, without loopback and without the UDP sockets of clients (high ports)."""
     found = {}
     for line in sockets:
         protocol, _, _, _, local, _, *users = line.split(maxsplit=6)
         address, _, number = local.rpartition(":")
         port, process = f"{number}/{protocol}", (users or [""])[0].partition('"')[2].split('"')[0]
         loopback = address.startswith("127.") or address == "[::1]"
-        asking = protocol == "udp" and process and int(number) >= EPHEMERAL
-        if not (loopback or asking or port in _NOT_SERVING):
+        client = protocol == "udp" and process and int(number) >= EPHEMERAL
+        if not (loopback or client or port in _NOT_SERVING):
             found[port] = process
     return dict(sorted(found.items(), key=lambda each: int(each[0].partition("/")[0])))
 
 
 class Machine(FactBase[MachineState]):
     """
-    Returns what the machine is, as far as a mail host depends on it:
+    Returns what a mail host depends on in its machine:
 
     .. code:: python
 

@@ -1,4 +1,4 @@
-"""Whose mail is on the host, whether its owner still has an account or not."""
+"""Whose mail is on the host, with or without an account."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from layout import MAIL_FOLDER
 class MailboxFolders(FactData):
     """
     + present: addresses that have a mail folder
-    + retiring: names of folders whose archiving was cut off
+    + retiring: names of folders whose archiving was interrupted
     """
 
     present: frozenset[str] = frozenset()

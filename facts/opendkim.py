@@ -17,9 +17,10 @@ from layout import DKIM_KEYS
 
 class SigningKey(TypedDict):
     """
-    + public_key: base64 of the DER form, as a DKIM record's p= has it (RFC 6376, 3.6.1); None where
-      the file is no private key
     + mode: as in stat(1), e.g. "600"
+    + bits: of an RSA key; 0 for any other file
+    + public_key: base64 of the DER form, as in a DKIM record's p= (RFC 6376, 3.6.1); None if the
+      file is no private key
     """
 
     path: str
@@ -69,9 +70,9 @@ def _bits(public_key: str) -> int:
 
 def public_keys(found: dict[str, dict[str, SigningKey]], selector: str) -> dict[str, str]:
     """
-    Return domain -> public key of a selector, as wanted/dns.py takes them.
+    Return domain -> public key of a selector, for wanted/dns.py.
 
-    + found: what SigningKeys returns; a file that is no private key is left out
+    + found: what the SigningKeys fact returns; files without a private key are left out
     """
     return {
         domain: key["public_key"]

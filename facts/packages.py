@@ -1,4 +1,4 @@
-"""Which of the wanted Debian packages are installed, and whether an installation was cut off."""
+"""Which wanted Debian packages are installed, and whether an installation was interrupted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from facts.shell import script
 @dataclass(frozen=True)
 class PackageStates(FactData):
     """
-    + installed: those of the packages asked for that are installed and configured
-    + interrupted: dpkg has work left over, or our guard against early starts was left behind
-    + held: those that no upgrade touches, see apt-mark(8)
+    + installed: the packages that are installed and configured
+    + interrupted: dpkg has unfinished work, or our guard against early starts was left behind
+    + held: the packages that no upgrade touches, see apt-mark(8)
     """
 
     installed: frozenset[str]
@@ -25,7 +25,7 @@ class PackageStates(FactData):
     held: frozenset[str] = frozenset()
 
 
-#: Says of /usr/sbin/policy-rc.d that we made it (operations/packages.py).
+#: Marks a /usr/sbin/policy-rc.d that we made (operations/packages.py).
 GUARD_MARK = "# mailhost: nothing starts before it is configured"
 
 _SCRIPT = f"""

@@ -28,7 +28,7 @@ def parse_postconf(output: list[str]) -> dict[str, str]:
 
 
 def parse_master(output: list[str]) -> dict[str, dict[str, Any]]:
-    """Parse `postconf -M` (a service a line) followed by `postconf -P` (an option a line)."""
+    """Parse `postconf -M` (one service a line) followed by `postconf -P` (one option a line)."""
     services: dict[str, dict[str, Any]] = {}
     for line in output:
         path, _, parameter = line.partition(" ")[0].rpartition("/")
@@ -46,7 +46,7 @@ def parse_master(output: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def parse_queue(output: list[str]) -> dict[str, dict[str, int]]:
-    """Parse the host's clock (epoch seconds), then `postqueue -j`: a JSON object a message."""
+    """Parse the host's clock (epoch seconds), then `postqueue -j`: one JSON object a message."""
     queues = {name: {"count": 0, "oldest_age": 0} for name in QUEUES}
     try:
         now = int(output[0])
@@ -113,8 +113,8 @@ class PostconfMaster(_PostfixFact):
 
 class Queue(_PostfixFact):
     """
-    Returns how many messages each queue holds, and the age of the oldest in seconds, see
-    postqueue(1). It can be read while Postfix is stopped:
+    Returns the number of messages in each queue and the age of the oldest in seconds, see
+    postqueue(1); also while Postfix is stopped:
 
     .. code:: python
 

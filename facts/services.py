@@ -20,17 +20,18 @@ from layout import STAMPS
 @dataclass(frozen=True)
 class ServiceState(FactData):
     """
-    One service as it is.
+    The state of one service.
 
-    + unit: the unit that holds the processes (Debian 12: Postfix's is `postfix@-.service`, while
+    + unit: the unit that holds the processes (on Debian 12, Postfix's is `postfix@-.service`;
       `postfix.service` is a wrapper that looks active even when Postfix is dead)
     + enabled: starts at boot
     + active: its processes run
     + pid: of the main process, 0 when it is not running
     + action: what it needs to run the configuration on disk: "", "start", "restart" or "reload"
-    + state: what systemd says of both, e.g. "masked, inactive"
-    + since: when it came to need the action, or else into its state (epoch seconds), 0 for unknown
-    + overrides: unit files and drop-ins beside the Debian package's -> when they were made
+    + state: systemd's words for enabled and active, e.g. "masked, inactive"
+    + since: when the need for the action arose; without one, when the state began (epoch seconds,
+      0 for unknown)
+    + overrides: path of each unit file and drop-in beside Debian's -> when it was made
     """
 
     unit: str
@@ -55,8 +56,8 @@ _PROPERTIES = (
 #: Where the administrator's unit files and drop-ins are, see systemd.unit(5).
 _OVERRIDES = ("/etc/systemd/system", "/etc/systemd/system.control", "/run/systemd/system")
 
-# All units in one call, all files in another: a process costs more than what it reads. A rename
-# changes a file's ctime but not its mtime, and so does chmod: ctime misses no change.
+# One call for all units, one for all files: starting a process takes longer than reading. A rename
+# and chmod change a file's ctime but not its mtime: only ctime misses no change.
 _SCRIPT = f"""
 . /etc/os-release
 echo "release $VERSION_ID"
@@ -68,7 +69,7 @@ true
 
 
 def _seconds(timestamp: str) -> float:
-    """Seconds since the epoch of systemd's "Tue 2026-11-24 11:30:43.676506 UTC"; 0 for none."""
+    """Return epoch seconds of systemd's "Tue 2026-11-24 11:30:43.676506 UTC"; 0 for ""."""
     if not timestamp:
         return 0.0
     parsed = datetime.strptime(timestamp, "%a %Y-%m-%d %H:%M:%S.%f UTC")
@@ -80,8 +81,8 @@ def needed_action(active: bool, started: float, loaded: float, changed: Mapping[
     Return what a service needs to run the configuration on disk.
 
     + active: its processes run
-    + started, loaded: when it was started, and when it was last told to reload (epoch seconds)
-    + changed: newest change among its "restart" and its "reload" files (epoch seconds)
+    + started, loaded: when it was started, and when it last reloaded (epoch seconds)
+    + changed: action -> newest change of a file that needs it (epoch seconds)
     """
     if not active:
         return "start"
@@ -149,7 +150,7 @@ def _sorted(
 
 
 def _override_paths(*units: str) -> list[str]:
-    """Return the unit files and drop-in folders of units, of a template, and of what they start."""
+    """Return paths for unit files and drop-ins of units, of their templates, of what they start."""
     names = {each for unit in units for each in (unit, re.sub("@.*[.]", "@.", unit))}
     names |= {re.sub("[.](socket|timer|path)$", ".service", name) for name in names}
     files = [f"{folder}/{name}" for folder in _OVERRIDES for name in sorted(names)]
@@ -157,7 +158,7 @@ def _override_paths(*units: str) -> list[str]:
 
 
 def _overrides(files: Mapping[str, tuple[float, float]], *units: str) -> dict[str, float]:
-    """Return what is in those places -> when it was made."""
+    """Return path -> when it was made, of each unit file and drop-in that exists."""
     places = _override_paths(*units)
     return {
         path: modified
@@ -170,7 +171,7 @@ def _overrides(files: Mapping[str, tuple[float, float]], *units: str) -> dict[st
 def _newest(
     files: Mapping[str, tuple[float, float]], effects: Mapping[str, str]
 ) -> dict[str, float]:
-    """Return action -> when the last of the files that need it changed, themselves or in it."""
+    """Return action -> when a file that needs it, or a file in such a folder, last changed."""
     newest: dict[str, float] = {}
     for path, (changed, _) in files.items():
         for place, action in effects.items():
@@ -182,9 +183,9 @@ def _newest(
 class Services(FactBase[dict[str, ServiceState]]):
     """
     Returns the state of the mail host's services, and what each needs to run the configuration
-    that is on disk, decided from the host alone (systemctl(1) start time, file change times).
+    on disk, from start times (systemctl(1)) and file change times on the host.
 
-    + watched: the services to look at; those of services/ where left out
+    + watched: the services to look at; without it, those of services/
 
     .. code:: python
 

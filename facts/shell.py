@@ -1,4 +1,4 @@
-"""How facts and operations hand a script to the host's shell."""
+"""How facts and operations pass a script to the host's shell, and parse what it prints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def script(text: str, *arguments: str, stdin: str | None = None) -> StringComman
 
     + text: the script, a constant: values reach it as "$1", "$2", …
     + arguments: the values, each quoted
-    + stdin: what it reads; the only way for a secret, since arguments are visible in ps(1)
+    + stdin: what the script reads; secrets go only this way, since ps(1) shows arguments
     """
     words = ("sh", "-c", QuoteString(text), "mailhost", *(QuoteString(word) for word in arguments))
     if stdin is None:
@@ -21,7 +21,7 @@ def script(text: str, *arguments: str, stdin: str | None = None) -> StringComman
 
 
 def key_values(output: list[str]) -> dict[str, list[str]]:
-    """Parse lines of "key=value", and empty ones; a key may come more than once."""
+    """Parse "key=value" lines and empty lines; return key -> its values, in order."""
     values: dict[str, list[str]] = {}
     for line in filter(None, output):
         key, equals, value = line.partition("=")

@@ -23,16 +23,16 @@ from layout import LIBRARY, PEM, TLS_PORTS
 @dataclass(frozen=True)
 class CertificateState(FactData):
     """
-    + names: what the certificate is for, sorted
+    + names: host names that the certificate is for, sorted
     + not_after: its last moment
     + self_signed: it is its own issuer
     + key_matches: the key in the same file is the certificate's
     + owner, mode: of the file, e.g. "root:root" and "600"
     + not_before: its first moment
     + sha256: its fingerprint
-    + key_sha256: of its public key, as TLSA records have it (RFC 6698, selector 1)
-    + issuer: who issued it, e.g. "CN=E7,O=Let's Encrypt,C=US" (RFC 4514)
-    + serial: its number there, in hexadecimal
+    + key_sha256: digest of its public key, as in TLSA records (RFC 6698, selector 1)
+    + issuer: e.g. "CN=E7,O=Let's Encrypt,C=US" (RFC 4514)
+    + serial: its number at the issuer, in hexadecimal
     """
 
     names: tuple[str, ...]
@@ -57,12 +57,11 @@ openssl x509 -in "$1" 2>/dev/null
 true
 """
 
-
 CERTIFICATE_BEGINS = "-----BEGIN CERTIFICATE-----"
 
 
 def parse_certificate(output: list[str]) -> CertificateState | None:
-    """Parse the Certificate fact's output; None where the file holds no certificate."""
+    """Parse the Certificate fact's output; return None if the file holds no certificate."""
     if CERTIFICATE_BEGINS not in output:
         return None
     start = output.index(CERTIFICATE_BEGINS)
@@ -84,7 +83,7 @@ def key_digest(certificate: x509.Certificate) -> str:
 def described(
     certificate: x509.Certificate, key_matches: bool, owner: str = "", mode: str = ""
 ) -> CertificateState:
-    """Return what a certificate says, beside what is known of its file."""
+    """Return the state of a certificate; `owner` and `mode` are its file's, if it has one."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         dns_names = tuple(sorted(names.get_values_for_type(x509.DNSName)))
@@ -105,8 +104,8 @@ def described(
     )
 
 
-# By loopback, where no firewall is in between, and all at the same time: a process that hangs costs
-# 10 seconds, not 10 for each port. $ports as `ports_with_tls` writes them.
+# Over loopback, where no firewall interferes, and all at the same time: processes that hang cost 10
+# seconds together, not 10 for each port. `ports_with_tls` writes $ports.
 SERVED = """
 served() {
   shown=$(timeout 10 openssl s_client -connect "127.0.0.1:$1" ${2:+-starttls "$2"} </dev/null |
@@ -121,12 +120,12 @@ wait
 
 
 def ports_with_tls(ports: Iterable[int]) -> str:
-    """Return the ports as SERVED reads them: each with how TLS begins there."""
+    """Return "port:protocol …" for SERVED; the protocol says how TLS begins, see TLS_PORTS."""
     return " ".join(f"{port}:{TLS_PORTS.get(port, '')}" for port in ports)
 
 
 def parse_served(lines: Sequence[str]) -> dict[int, CertificateState]:
-    """Parse "port base64" lines; return port -> the certificate that is shown there."""
+    """Parse "port base64" lines; return port -> the certificate shown there."""
     served = {}
     for line in lines:
         port, _, encoded = line.partition(" ")
@@ -137,8 +136,8 @@ def parse_served(lines: Sequence[str]) -> dict[int, CertificateState]:
 
 class ServedCertificates(FactBase[dict[int, CertificateState]]):
     """
-    Returns port -> the certificate that it shows, of all ports of the mail services in one read; a
-    port that shows none is missing:
+    Returns port -> the certificate that it shows, for all given TCP ports in one read; a port that
+    shows none is missing:
 
     .. code:: python
 
@@ -161,7 +160,7 @@ class ServedCertificates(FactBase[dict[int, CertificateState]]):
 
 class Certificate(FactBase[CertificateState | None]):
     """
-    Returns the certificate that the mail services serve, None where there is none:
+    Returns the certificate that the mail services serve, None if there is none:
 
     .. code:: python
 
@@ -181,13 +180,13 @@ class Certificate(FactBase[CertificateState | None]):
         return parse_certificate(output)
 
 
-#: What renews the certificate, on a host that does so itself (services/renewal.py).
+#: The script that renews the certificate, on a host that does so itself (services/renewal.py).
 RENEWAL = f"{LIBRARY}/certificate.sh"
 
 
 class CertificateDue(FactBase[str]):
     """
-    Returns why the host has to put another certificate in place, "" where the present one will do:
+    Returns why the host has to put another certificate in place, "" if the present one will do:
 
     .. code:: python
 

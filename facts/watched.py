@@ -1,4 +1,4 @@
-"""What the Services fact is told to look at."""
+"""What the Services fact looks at."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class Watched:
     """
     A service to look at.
 
-    + name: what the result calls it
-    + unit: whether it starts at boot, this unit knows
-    + holders: Debian release -> the unit that holds its processes, where that is another one
-    + effects: path of a file, or of a folder of files, that it reads -> what the service needs when
-      that has changed: "reload" or "restart"
+    + name: its key in the result
+    + unit: the unit that is enabled at boot
+    + holders: Debian release -> the unit that holds its processes, if that is another one
+    + effects: path of a file or folder that it reads -> what the service needs after a change
+      there: "reload" or "restart"
     """
 
     name: str
@@ -25,5 +25,5 @@ class Watched:
 
     @property
     def units(self) -> tuple[str, ...]:
-        """The unit, and those that hold its processes on some release."""
+        """The unit, and the units that hold its processes on some release."""
         return self.unit, *self.holders.values()

@@ -1,14 +1,14 @@
 """
-The demo: targets on this machine, reached on 127.0.0.1 only (`make deploy` starts them).
+The demo: targets on this machine, reachable on 127.0.0.1 only (`make deploy` starts them).
 
-RELEASES names the Debian releases: "13" unless said otherwise, "12", or "12 13".
-Only data lives here; production is inventories/example.py.
+RELEASES names the Debian releases: "13" (the default), "12", or "12 13".
+This file holds only data; inventories/example.py is for production.
 """
 
 import os
 
-# One password for all the demo's users, and in the open: only this machine reaches them.
-# The hashes are of this word; make your own with `make password`.
+# One public password for all users of the demo: only this machine reaches them.
+# The hashes are of this password; make your own with `make password`.
 _PASSWORD = "demo-Passw0rd"
 _HASHES = {
     "alice": "$6$1bbd03830ff47e49$"
@@ -35,12 +35,12 @@ def _host(release: str) -> tuple[str, dict[str, object]]:
                 "root": ["alice"],
                 "sales": ["alice", "bob"],
             },
-            # `make check` sends nothing beyond this machine either: no blocklist is asked, the host
-            # connects to itself, and nobody answers DNS at this address.
+            # `make check` sends nothing beyond this machine: it asks no blocklist, connects to the
+            # host itself, and no name server listens at this address.
             "mail_blocklists": [],
             "mail_check_outbound": "127.0.0.1:25",
             "mail_check_resolver": "127.255.255.53",
-            # Not the mail host's business: for the target and for the last screen.
+            # For testbed/: the target, and what `make deploy` prints at the end.
             "release": int(release),
             "published_ports": {port: int(release) * 1000 + port for port in _PORTS},
             "demo_password": _PASSWORD,

@@ -6,8 +6,8 @@ your own, and make it yours. Then:
     make deploy INVENTORY=inventories/prod.py     change it; run it again at any time
     make dns    INVENTORY=inventories/prod.py     the DNS records to publish
 
-Every `mail_…` key is in docs/settings.md. `--data KEY=VALUE` wins over a host's data, and that over
-what all hosts share (group_data/all.py beside this file).
+docs/settings.md explains every `mail_…` key. `--data KEY=VALUE` wins over a host's data, and a
+host's data over what all hosts share (group_data/all.py beside this file).
 
 A list at this level is a group of hosts, whatever its name; begin any other list's name with `_`.
 """
@@ -16,34 +16,34 @@ mail = [
     (
         "mail.example.org",  # where SSH finds it: a name or an address
         {
-            # --- How to reach it. A sudo user and a key; root's login can stay forbidden.
+            # --- How to reach it: a sudo user and a key; root's login can stay forbidden.
             "ssh_user": "admin",
             "ssh_key": "~/.ssh/id_ed25519",
             # "ssh_port": 22,
             "_sudo": True,
-            # With a password for sudo: pyinfra asks for it.
+            # If sudo needs a password, pyinfra asks for it.
             # "_use_sudo_password": True,
             #
-            # --- What it is called. The provider's panel sets the address's reverse name (PTR) to
-            # the same; it must not be one of the mail domains.
+            # --- Its name, which must not be one of the mail domains. In the provider's panel, set
+            # the address's reverse name (PTR) to the same.
             "mail_hostname": "mail.example.org",
-            # The first is the primary domain: a name without a domain belongs to it.
+            # The first is the primary domain: names without a domain belong to it.
             "mail_domains": ["example.org", "second.example"],
-            # More names for mail programs to find, in DNS and in the certificate.
+            # More names of the host for mail programs, in DNS and in the certificate.
             "mail_client_names": ["imap", "smtp"],
             # Public addresses, for the DNS records.
             "mail_ipv4": "192.0.2.25",
             # "mail_ipv6": "2001:db8::25",
             #
-            # --- Who has a mailbox. `make password` prints a hash; no password is written here.
+            # --- Who has a mailbox. `make password` prints a hash; never write a password here.
             "mail_users": {
                 "alice": {"password_hash": "$6$… as `make password` prints it"},
                 "carol@second.example": {"password_hash": "$6$… as `make password` prints it"},
-                # Gone, with the mail kept in a dated archive ("mail": "purge" deletes it):
+                # Removed; the mail stays in a dated archive ("mail": "purge" deletes it):
                 # "bob": {"state": "absent"},
             },
             "mail_aliases": {
-                # The system's own mail, and postmaster's, abuse's and so on, end here.
+                # Receives the machine's own mail, and that of postmaster, abuse and so on.
                 "root": ["alice"],
                 "sales": ["alice", "carol@second.example"],
                 # "old-name@second.example": ["alice", "alice@elsewhere.example"],
@@ -54,11 +54,11 @@ mail = [
             # "mail_tls": {"mode": "acme", "email": "admin@example.org"},
             # "mail_tls": {"mode": "files", "cert": "~/tls/fullchain.pem", "key": "~/tls/key.pem"},
             #
-            # --- Forgeries of domains that say "reject" are refused (the default only marks them).
+            # --- Refuse forgeries of domains that say "reject" (the default only marks them).
             # "mail_dmarc_inbound": "enforce",
             #
-            # --- Settings that mail programs find by themselves, over HTTPS; and others send in
-            # verified TLS only ("testing" first, then "enforce"). Wants a certificate from a CA.
+            # --- Over HTTPS: settings that mail programs find by themselves, and a policy by which
+            # others send in verified TLS only ("testing", then "enforce"). Needs a CA certificate.
             # "mail_web": True,
             # "mail_mta_sts": "testing",
             #

@@ -88,7 +88,7 @@ def apply(configurations: Sequence[Configuration]) -> Generator[StringCommand, N
         checks = [
             each.service.check
             for each in configurations
-            if any(file.checked for file in each.files if file in changed)
+            if each.enabled and any(file.checked for file in each.files if file in changed)
         ]
         entries = [file.entry for file in files if file.content is not None]
         yield replace(checks, entries, [file.path for file in changed])

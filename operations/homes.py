@@ -1,4 +1,4 @@
-"""Bring the mail of a host that was set up by hand into the mailboxes of virtual users."""
+"""Copy the Maildirs of a host that was set up by hand into the mailboxes of virtual users."""
 
 from __future__ import annotations
 

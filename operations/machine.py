@@ -33,7 +33,7 @@ set -- apt-daily.timer apt-daily-upgrade.timer
 systemctl unmask -q "$@" && systemctl enable -q --now "$@"
 """
 
-# Made aside and renamed, so that a run that is cut off leaves no half a swap file in use.
+# Made under another name first: a run that is cut off leaves no half swap file in use.
 _SWAP = """
 set -eu
 fallocate -l "$1" /swapfile.new && chmod 600 /swapfile.new && mkswap -q /swapfile.new

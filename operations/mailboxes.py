@@ -1,4 +1,4 @@
-"""The mail of users who are no more: archived or purged where asked, otherwise left and named."""
+"""The mail of removed users: archived or purged where asked, otherwise left and named."""
 
 from __future__ import annotations
 

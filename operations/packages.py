@@ -1,4 +1,4 @@
-"""Debian packages, installed without a moment in which a service runs unconfigured."""
+"""Debian packages, installed so that no service ever runs unconfigured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenDKIM: a signing key for each domain, made on the host once, and the configuration."""
+"""OpenDKIM: a signing key for each domain, made on the host once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pyinfra.api import StringCommand, operation
 from facts.opendkim import SigningKeys
 from facts.shell import script
 
-# A key is made aside and renamed: half a key never counts as one. mv -n: a key is never replaced.
+# Each key is made in a folder of its own and renamed, so that half a key never counts as one. mv -n
+# never replaces a key.
 _NEW_KEYS = """
 set -eu
 umask 077

@@ -11,14 +11,14 @@ from wanted.rendering import render
 #: Releases whose Postfix and Dovecot this package configures.
 RELEASES = ("12", "13")
 
-#: A machine sold as 512 MB shows a little less: the kernel keeps some for itself.
+#: Bytes. A machine sold as 512 MB shows a little less: the kernel keeps some for itself.
 MINIMUM_MEMORY = 440 * 1024 * 1024
 
-#: Debian's daemons for the clock; the first one that a host has is kept.
+#: Keeps the clock right on a host that has no other daemon for it.
 DEFAULT_TIME_DAEMON = "systemd-timesyncd"
 
 
-def problems(settings: Settings, machine: MachineState) -> list[str]:
+def obstacles(settings: Settings, machine: MachineState) -> list[str]:
     """Return why this machine cannot become a mail host, one line each with its remedy."""
     found = []
     if machine.release not in RELEASES:
@@ -44,29 +44,22 @@ def problems(settings: Settings, machine: MachineState) -> list[str]:
 
 
 def time_packages(settings: Settings, machine: MachineState) -> list[str]:
-    """Return the packages that keep the clock right: none where the host has its own daemon."""
-    if machine.time_daemon in ("", DEFAULT_TIME_DAEMON):
-        return [DEFAULT_TIME_DAEMON]
-    return []
-
-
-def owner_of_mail(machine: MachineState) -> tuple[int, int]:
-    """Return the uid and gid of the account that owns the mail."""
-    return machine.vmail or VMAIL_IDS
+    """Return the packages that keep the clock right: none if the host has another daemon."""
+    return [DEFAULT_TIME_DAEMON] if machine.time_daemon in ("", DEFAULT_TIME_DAEMON) else []
 
 
 def cloud_init(settings: Settings, machine: MachineState) -> str | None:
-    """Return what keeps cloud-init from taking the host name back at each boot."""
-    return render("system/cloud-init.cfg.j2") if machine.cloud_init else None
+    """Return cloud-init's configuration, so that it does not reset the host name at each boot."""
+    return render("machine/cloud-init.cfg.j2") if machine.cloud_init else None
 
 
 BASE = Service(
     "machine",
     has_unit=False,
     packages=(
-        "ca-certificates",  # whom we trust when other hosts offer TLS
+        "ca-certificates",  # authorities that we trust when other hosts offer TLS
         "openssl",
-        "python3",  # asks the services after a change (remote/probe), counts what logins send
+        "python3",  # for remote/probe and remote/limits
     ),
     more_packages=time_packages,
     files=(
@@ -76,7 +69,7 @@ BASE = Service(
             cloud_init,
         ),
     ),
-    # What the files of an unconfirmed change were: for root only.
+    # It has the files as they were before an unconfirmed change, secrets among them.
     holds=(STATE,),
-    problems=problems,
+    obstacles=obstacles,
 )

@@ -1,4 +1,4 @@
-"""What one host's settings make of the services: files, packages, probes. Pure."""
+"""From the services' records to one host: its files, packages and probes. Pure functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WantedFile:
     """
     One file as it has to be on the host.
 
-    + content: its text, or None where the file must not exist
+    + content: its text, or None if the file must not exist
     + secret, learned, checked: see `File`
     """
 
@@ -35,7 +35,7 @@ class WantedFile:
 
     @property
     def entry(self) -> tuple[str, str, str, str, str]:
-        """The file as it is sent to the host: path, text, owner, group, mode."""
+        """What is sent to the host: path, text, owner, group, mode."""
         return self.path, self.content or "", self.owner, self.group, self.mode
 
     def is_in_place(self, current: FileState | None) -> bool:
@@ -51,8 +51,8 @@ class Configuration:
     """
     A service as one host's settings want it.
 
-    + enabled: False for a service that these settings do without: stopped, where it is there at all
-    + probes: what has to answer, see remote/probe
+    + enabled: False for a service that the settings do not want: it is stopped, if it exists
+    + probes: the checks of remote/probe that have to pass
     """
 
     service: Service
@@ -69,7 +69,7 @@ class Configuration:
 def configurations(
     services: Sequence[Service], settings: Settings, machine: MachineState
 ) -> dict[str, Configuration]:
-    """Return name -> what a host's settings make of that service, in the services' order."""
+    """Return name -> configuration of each service, in the services' order."""
     return {each.name: _configuration(each, services, settings, machine) for each in services}
 
 
@@ -78,6 +78,8 @@ def _configuration(
 ) -> Configuration:
     enabled = service.enabled(settings)
     values = {
+        "settings": settings,
+        "machine": machine,
         "mail_folder": MAIL_FOLDER,
         "pem": PEM,
         "unseen": unseen(service, services),
@@ -112,22 +114,14 @@ def _wanted(
             content = render(file.source, **{**values, **file.values(settings, machine)})
         else:
             content = file.source(settings, machine)
-    return WantedFile(
-        file.path,
-        content,
-        file.owner,
-        file.group,
-        file.mode,
-        file.secret,
-        file.learned,
-        file.checked,
-    )
+    owned = (file.owner, file.group, file.mode)
+    return WantedFile(file.path, content, *owned, file.secret, file.learned, file.checked)
 
 
 def wanted_packages(
     services: Sequence[Service], settings: Settings, machine: MachineState
 ) -> list[str]:
-    """Return the Debian packages of a host, as few as do the job."""
+    """Return the names of the Debian packages that the enabled services need, sorted."""
     found = [
         name
         for service in services
@@ -140,21 +134,21 @@ def wanted_packages(
 def why_not(services: Sequence[Service], settings: Settings, machine: MachineState) -> list[str]:
     """Return why this machine cannot have the services, one line each with its remedy."""
     return [
-        problem
+        obstacle
         for service in services
         if service.enabled(settings)
-        for problem in service.problems(settings, machine)
+        for obstacle in service.obstacles(settings, machine)
     ]
 
 
 def served_ports(services: Iterable[Service], settings: Settings) -> tuple[int, ...]:
-    """Return the TCP ports that the services serve to others under these settings, mail's first."""
+    """Return the TCP ports that the enabled services serve to other hosts, those for mail first."""
     ports = {port for each in services if each.enabled(settings) for port in each.ports}
     return tuple(sorted(ports, key=lambda port: (port not in TLS_PORTS, port)))
 
 
 def watched(services: Iterable[Service]) -> list[Watched]:
-    """Return what the Services fact has to look at: the units, and which files need what."""
+    """Return what the Services fact looks at: units, and which files need which action."""
     return [
         Watched(
             name=service.name,
@@ -169,9 +163,10 @@ def watched(services: Iterable[Service]) -> list[Watched]:
 
 def unseen(service: Service, services: Iterable[Service]) -> list[str]:
     """
-    Return what a service must not see: every secret of the host, and mail, less what it needs.
+    Return the paths that a service's sandbox hides: the secrets and mail of all other services.
 
-    A folder that holds what the service needs stays in sight; other secrets in it do not.
+    Paths that the service needs stay visible, and the folders that hold them; other secrets in such
+    a folder are hidden one by one.
     """
     needed = {*secrets(service), *service.sees}
     hidden = {

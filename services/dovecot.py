@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from facts.machine import MachineState
 from layout import MAIL_FOLDER, PEM
-from services.base import owner_of_mail
 from services.service import RELOAD, Daemon, File, Service, no_effect
 from services.units import drop_in
 from settings.models import Settings
 from wanted import addresses
-from wanted.rendering import render
 
 CONF = "/etc/dovecot/dovecot.conf"
 USERS = "/etc/dovecot/users"
-#: The login of `make score` (tasks/score.py), which writes it and takes it away again.
+#: The login of `make score` (tasks/score.py), which fills this file and empties it again.
 SCORE_USERS = "/etc/dovecot/probe-users"
-#: Debian release -> the Dovecot whose configuration language it speaks (2.4 reads no 2.3 file).
+#: Debian release -> Dovecot's series; each has its own configuration language.
 SERIES = {"12": "2.3", "13": "2.4"}
 
 
@@ -27,17 +27,8 @@ def passwd_file(settings: Settings, machine: MachineState) -> str:
     )
 
 
-def main(settings: Settings, machine: MachineState) -> str:
-    """Return dovecot.conf, in the language of the release's Dovecot."""
-    return render(
-        f"dovecot/{SERIES[machine.release]}/dovecot.conf.j2",
-        primary_domain=settings.primary_domain,
-        pem=PEM,
-        mail_folder=MAIL_FOLDER,
-        score_users=SCORE_USERS,
-        score_sender=addresses.score_sender(settings),
-        uid=owner_of_mail(machine)[0],
-    )
+def _logins(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {"score_users": SCORE_USERS, "score_sender": addresses.score_sender(settings)}
 
 
 def _probes(settings: Settings) -> list[tuple[str, ...]]:
@@ -62,9 +53,12 @@ DOVECOT = Service(
     "dovecot",
     packages=("dovecot-imapd", "dovecot-pop3d"),
     files=(
-        File(CONF, RELOAD, main),
+        *(
+            File(CONF, RELOAD, f"dovecot/{series}/dovecot.conf.j2", _logins, release=release)
+            for release, series in SERIES.items()
+        ),
         File(USERS, _READ_AGAIN, passwd_file, group="dovecot", mode="640", secret=True),
-        # Empty: should a run of `make score` be cut off, the next deploy empties it as well.
+        # Empty, so that a deploy removes the login that an interrupted `make score` left behind.
         File(SCORE_USERS, _READ_AGAIN, lambda *_: "", group="dovecot", mode="640", secret=True),
         drop_in("dovecot"),
     ),

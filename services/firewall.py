@@ -1,28 +1,28 @@
 """
 The firewall: one nftables table of our own, tried out before it is kept.
 
-New rules are loaded with a timer on the host that takes them back. They are kept, and loaded at
-boot, only after the run has come in by a new connection.
+A run loads new rules together with a timer on the host that takes them back. It keeps them, for
+boots as well, only after it has made a new connection to the host.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from facts.firewall import DROP_IN, RULES, UNIT
 from facts.machine import MachineState
 from services.configuration import served_ports
-from services.service import File, Service, no_effect
+from services.service import File, Service, given, no_effect
 from settings.models import Settings
 from wanted.rendering import render
 
 NAME = "mailhost-firewall"
-#: Connections to the ports that are served, at the same time, by one address.
+#: Simultaneous connections to the served ports that one address may have.
 CONNECTIONS = 200
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings need it."""
+    """Whether the settings want it."""
     return settings.mail_firewall
 
 
@@ -30,7 +30,7 @@ def rules(settings: Settings, ssh_ports: Sequence[int], served: Sequence[int]) -
     """
     Return the rules as nft(8) reads them.
 
-    + ssh_ports: where SSH comes in
+    + ssh_ports: TCP ports of SSH
     + served: TCP ports of the services
     """
     chosen = sorted(each.split("/") for each in settings.mail_open_ports or ())
@@ -44,7 +44,7 @@ def rules(settings: Settings, ssh_ports: Sequence[int], served: Sequence[int]) -
     )
 
 
-def problems(settings: Settings, machine: MachineState, served: Sequence[int]) -> list[str]:
+def obstacles(settings: Settings, machine: MachineState, served: Sequence[int]) -> list[str]:
     """Return why the firewall cannot be switched on, one line each with its remedy."""
     if machine.nf_tables:
         return [
@@ -64,9 +64,9 @@ def problems(settings: Settings, machine: MachineState, served: Sequence[int]) -
 
 def firewall(services: Sequence[Service]) -> Service:
     """
-    Return the record of the firewall in front of services.
+    Return the record of the firewall in front of the services.
 
-    operations/firewall.py puts its files in place, and watches over them by a fact of their own.
+    operations/firewall.py puts its files in place and judges them by facts/firewall.py.
     """
     apart = no_effect("operations/firewall.py loads the rules")
     return Service(
@@ -82,15 +82,23 @@ def firewall(services: Sequence[Service]) -> Service:
                 ),
                 removed=True,
             ),
-            File(UNIT, apart, "firewall/mailhost-firewall.service.j2", _paths, removed=True),
-            File(DROP_IN, apart, "firewall/nftables.service.conf.j2", _paths, removed=True),
+            File(
+                UNIT,
+                apart,
+                "firewall/mailhost-firewall.service.j2",
+                given(rules=RULES),
+                removed=True,
+            ),
+            File(
+                DROP_IN,
+                apart,
+                "firewall/nftables.service.conf.j2",
+                given(rules=RULES),
+                removed=True,
+            ),
         ),
-        problems=lambda settings, machine: problems(
+        obstacles=lambda settings, machine: obstacles(
             settings, machine, served_ports(services, settings)
         ),
         own_operation=True,
     )
-
-
-def _paths(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"rules": RULES}

@@ -6,5 +6,7 @@ from services.service import RESTART, File, Service
 
 JOURNALD = Service(
     "systemd-journald",
-    files=(File("/etc/systemd/journald.conf.d/mailhost.conf", RESTART, "system/journald.conf.j2"),),
+    files=(
+        File("/etc/systemd/journald.conf.d/mailhost.conf", RESTART, "journald/journald.conf.j2"),
+    ),
 )

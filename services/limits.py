@@ -3,64 +3,61 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from facts.machine import MachineState
 from layout import ETC, LIBRARY
-from services.service import RESTART, Daemon, File, Service
-from services.units import SYSTEM
+from services.service import RESTART, Daemon, File, Service, given
+from services.units import REMOTE, SYSTEM, program
 from settings.models import Settings
 
 NAME = "mailhost-limits.socket"
 PLAN = f"{ETC}/limits.json"
-SCRIPT = f"{LIBRARY}/limits.py"
-_SOURCES = Path(__file__).resolve().parent.parent / "remote/limits"
+PROGRAM = f"{LIBRARY}/limits"
+#: Like -I, -E and -s import nothing from the environment or a user's folder. Unlike -I, they let -m
+#: find the package in the working directory, which only root can write to.
+PYTHON = "python3 -BEsS -m limits"
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings need it."""
+    """Whether the settings want it."""
     limits = settings.mail_limits.model_dump() if settings.mail_limits else {}
     return any(limits.values()) or settings.mail_warmup is not None
 
 
 def plan(settings: Settings) -> dict[str, Any]:
-    """Return what the service reads: the fields of its `Plan`."""
+    """Return the fields of the `Plan` in remote/limits/plan.py."""
     return {
         "limits": settings.mail_limits.model_dump() if settings.mail_limits else {},
         "warmup": settings.mail_warmup.model_dump(mode="json") if settings.mail_warmup else None,
         "domains": settings.mail_domains,
         "owner": f"root@{settings.primary_domain}",
-        "notice": (_SOURCES / "notice.txt").read_text(),
+        "notice": (REMOTE / "limits/notice.txt").read_text(),
     }
 
 
-def _plan(settings: Settings, machine: MachineState) -> str:
-    return json.dumps(plan(settings), indent=2) + "\n"
-
-
-def _program(settings: Settings, machine: MachineState) -> str:
-    return (_SOURCES / "limits.py").read_text()
-
-
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"script": SCRIPT, "plan": PLAN}
-
-
-# It reads its plan as it will, and ends before it serves.
+# The program reads its plan as it will when it serves, then ends.
 _CHECK = f"""
-python3 -IS "$stage{SCRIPT}" --check "$stage{PLAN}" || fail "{SCRIPT} cannot read {PLAN}"
+(cd "$stage{LIBRARY}" && {PYTHON} --check "$stage{PLAN}") || fail "{PROGRAM} cannot read {PLAN}"
 """
 
 LIMITS = Service(
     NAME,
     enabled=enabled,
     files=(
-        File(SCRIPT, RESTART, _program),
-        File(PLAN, RESTART, _plan),
+        *(
+            program(f"limits/{each.name}", RESTART)
+            for each in sorted((REMOTE / "limits").glob("*.py"))
+        ),
+        # The program of earlier versions, which was one file.
+        File(f"{PROGRAM}.py", RESTART, lambda *_: None),
+        File(PLAN, RESTART, lambda settings, _: json.dumps(plan(settings), indent=2) + "\n"),
         File(f"{SYSTEM}/mailhost-limits.socket", RESTART, "limits/limits.socket.j2"),
-        File(f"{SYSTEM}/mailhost-limits.service", RESTART, "limits/limits.service.j2", _values),
+        File(
+            f"{SYSTEM}/mailhost-limits.service",
+            RESTART,
+            "limits/limits.service.j2",
+            given(python=PYTHON, library=LIBRARY, plan=PLAN),
+        ),
     ),
     check=_CHECK,
     memory_high=40,

@@ -1,13 +1,13 @@
-"""OpenDKIM: signs what leaves, verifies what arrives, and holds From: headers to their login."""
+"""OpenDKIM: signs what leaves, verifies what arrives, and checks From: against the login."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from facts.machine import MachineState
 from layout import DKIM_KEYS
 from services.postfix import SENDER_LOGINS
-from services.service import RELOAD, RESTART, Daemon, File, Place, Service
+from services.service import RELOAD, RESTART, Daemon, File, Place, Service, given
 from services.units import drop_in
 from settings.models import Settings
 
@@ -17,12 +17,12 @@ FROM_HEADER = "/etc/opendkim/from_header.lua"
 
 
 def strict(settings: Settings) -> bool:
-    """Whether the From: header of what is submitted has to be the login's."""
+    """Whether the From: header of submitted mail has to be an address of the login."""
     return settings.mail_from_header == "strict"
 
 
 def key_table(settings: Settings, machine: MachineState) -> str:
-    """Return domain, selector and private key of each name that the signing table uses."""
+    """Return the KeyTable: domain, selector and private key of each name, see opendkim.conf(5)."""
     selector = settings.mail_dkim_selector
     return "".join(
         f"{domain} {domain}:{selector}:{DKIM_KEYS}/{domain}/{selector}.private\n"
@@ -31,12 +31,12 @@ def key_table(settings: Settings, machine: MachineState) -> str:
 
 
 def signing_table(settings: Settings, machine: MachineState) -> str:
-    """Return which key signs for which sender."""
+    """Return the SigningTable: which key signs for which sender, see opendkim.conf(5)."""
     return "".join(f"*@{domain} {domain}\n" for domain in settings.mail_domains)
 
 
 def places(settings: Settings) -> Sequence[Place]:
-    """Return the private keys, which the host made for itself, and their folders."""
+    """Return the private keys, which the host makes for itself, and their folders."""
     owner, selector = "opendkim:opendkim", settings.mail_dkim_selector
     found = [Place(DKIM_KEYS, owner, "700")]
     for domain in settings.mail_domains:
@@ -45,17 +45,7 @@ def places(settings: Settings) -> Sequence[Place]:
     return found
 
 
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {
-        "hostname": settings.mail_hostname,
-        "tables": TABLES,
-        # Debian's OpenDKIM does not read resolv.conf.
-        "nameservers": machine.nameservers,
-        "from_header": FROM_HEADER if strict(settings) else None,
-    }
-
-
-# It opens the tables as well: those of the stage, not those that are in use.
+# The checker opens the tables as well: it has to read those of the stage, not those in use.
 _CHECK = """
 checked=$stage/etc/opendkim.conf.checked
 sed "s|/etc/opendkim/|$stage&|" "$stage/etc/opendkim.conf" > "$checked"
@@ -69,14 +59,19 @@ OPENDKIM = Service(
     "opendkim",
     packages=("opendkim", "opendkim-tools"),
     files=(
-        File("/etc/opendkim.conf", RESTART, "opendkim/opendkim.conf.j2", _values),
+        File(
+            "/etc/opendkim.conf",
+            RESTART,
+            "opendkim/opendkim.conf.j2",
+            given(tables=TABLES, from_header=FROM_HEADER),
+        ),
         File(f"{TABLES}/keys", RELOAD, key_table),
         File(f"{TABLES}/signing", RELOAD, signing_table),
         File(
             FROM_HEADER,
             RELOAD,
             "opendkim/from_header.lua.j2",
-            lambda *_: {"sender_logins": SENDER_LOGINS},
+            given(sender_logins=SENDER_LOGINS),
             when=strict,
         ),
         drop_in("opendkim"),

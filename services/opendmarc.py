@@ -1,25 +1,15 @@
-"""OpenDMARC: SPF and DMARC of arriving mail, written beside OpenDKIM's result."""
+"""OpenDMARC: checks SPF and DMARC of arriving mail, and adds its results to OpenDKIM's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from facts.machine import MachineState
 from services.service import RESTART, Daemon, File, Service
 from services.units import drop_in
 from settings.models import Settings
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings need it."""
+    """Whether the settings want it."""
     return settings.mail_dmarc_inbound != "off"
-
-
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {
-        "hostname": settings.mail_hostname,
-        "enforce": settings.mail_dmarc_inbound == "enforce",
-    }
 
 
 _CHECK = """
@@ -32,7 +22,7 @@ OPENDMARC = Service(
     enabled=enabled,
     packages=("dbconfig-no-thanks", "opendmarc"),  # no database for reports
     files=(
-        File("/etc/opendmarc.conf", RESTART, "opendmarc/opendmarc.conf.j2", _values),
+        File("/etc/opendmarc.conf", RESTART, "opendmarc/opendmarc.conf.j2"),
         drop_in("opendmarc"),
     ),
     check=_CHECK,

@@ -1,4 +1,4 @@
-"""Postfix: main.cf, master.cf and the lookup tables, all owned whole."""
+"""Postfix: main.cf, master.cf and the lookup tables; we own each of these files whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from facts.machine import MachineState
 from layout import MAIL_FOLDER, PEM
 from services import dovecot, limits, postsrsd
-from services.base import owner_of_mail
 from services.service import RELOAD, Daemon, File, Service, always, no_effect
 from services.units import drop_in
 from settings.local_files import read_login
@@ -15,19 +14,20 @@ from settings.models import Settings
 from wanted import addresses
 
 TABLES = "/etc/postfix/tables"
-#: OpenDKIM's script for From: headers (services/opendkim.py) reads it as well.
+#: OpenDKIM's script for From: headers (services/opendkim.py) reads this table as well.
 SENDER_LOGINS = f"{TABLES}/sender_logins"
-#: Where `make score` (tasks/score.py) sends its message: to a port of the host's loopback.
+#: The domain that `make score` (tasks/score.py) sends to; its mail goes to this loopback port.
 SCORE_DOMAIN = "probe.invalid"
 SINK_PORT = 10025
 
-#: Nobody's domain (RFC 2606): forwarded mail is in it between its two passes (master.cf, forward).
+#: Nobody's domain (RFC 2606). Mail for other hosts has it between its two passes through Postfix
+#: (master.cf, forward).
 FORWARD_DOMAIN = "forward.invalid"
 
-#: Bytes that have to be free for new mail to be taken (main.cf, queue_minfree).
+#: Free bytes below which Postfix refuses new mail (main.cf, queue_minfree).
 QUEUE_MINFREE = 256 * 2**20
 
-#: Names of this machine at which mail may be addressed to root and to postmaster.
+#: Recipients that exist at each name of the machine itself.
 _LOCAL_NAMES = ("root", "postmaster", "abuse", "mailer-daemon")
 
 
@@ -41,7 +41,7 @@ def virtual_mailboxes(settings: Settings) -> list[tuple[str, str]]:
 
 
 def virtual_aliases(settings: Settings) -> list[tuple[str, str]]:
-    """Return (address, targets), see virtual(5); the machine's own names lead to the primary."""
+    """Return (address, targets), see virtual(5); the machine's names lead to the primary domain."""
     rows = [
         (address, ", ".join(_next_hop(settings, target) for target in targets))
         for address, targets in addresses.aliases(settings).items()
@@ -52,7 +52,7 @@ def virtual_aliases(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _next_hop(settings: Settings, target: str) -> str:
-    """Return an alias's target; on another host as NAME=HOST in the domain of the second pass."""
+    """Return a target; one on another host becomes NAME=HOST@FORWARD_DOMAIN, for a second pass."""
     if not addresses.is_remote(settings, target):
         return target
     name, _, domain = target.rpartition("@")
@@ -68,54 +68,26 @@ def sender_logins(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _pattern(network: str) -> str:
-    """Return a network as mynetworks and its like have it, see postconf(5)."""
+    """Return a network in the form of mynetworks, see postconf(5)."""
     address, _, length = network.partition("/")
     return f"[{address}]/{length}" if ":" in address else network
 
 
-def _main(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
     return {
-        "release": machine.release,
-        "hostname": settings.mail_hostname,
-        "primary_domain": settings.primary_domain,
-        "domains": settings.mail_domains,
-        "message_size_limit": settings.mail_message_size_limit,
+        "tables": TABLES,
         "queue_minfree": QUEUE_MINFREE,
         "relayhost": relayhost(settings.mail_relayhost),
-        "relayhost_login": settings.mail_relayhost_credentials is not None,
-        "relayhost_wrapper": (settings.mail_relayhost or "").endswith(":465"),
-        "tables": TABLES,
         "trusted": [_pattern(network) for network in settings.mail_trusted_networks],
         "forwards": postsrsd.enabled(settings),
         "forward_domain": FORWARD_DOMAIN,
-        "dmarc": settings.mail_dmarc_inbound,
         "limits": limits.enabled(settings),
         "score_domain": SCORE_DOMAIN,
         "sink_port": SINK_PORT,
-        "vmail": owner_of_mail(machine),
-    }
-
-
-def _master(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {
-        "release": machine.release,
-        "tables": TABLES,
-        "ipv6": settings.mail_ipv6 is not None,
-        "forwards": postsrsd.enabled(settings),
-        "from_header": settings.mail_from_header,
-    }
-
-
-def _table_values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {
-        "release": machine.release,
-        "hostname": settings.mail_hostname,
-        "forward_domain": FORWARD_DOMAIN,
     }
 
 
 def _probes(settings: Settings) -> list[tuple[str, ...]]:
-    """Return what answers, see probe/."""
     name, postmaster = settings.mail_hostname, f"postmaster@{settings.primary_domain}"
     probes: list[tuple[str, ...]] = [("smtp", "25", name, PEM, postmaster)]
     for port, mode in (("587", "starttls"), ("465", "tls")):
@@ -125,12 +97,7 @@ def _probes(settings: Settings) -> list[tuple[str, ...]]:
     return probes
 
 
-def _packages(settings: Settings, machine: MachineState) -> list[str]:
-    # PLAIN and LOGIN as a client.
-    return ["libsasl2-modules"] if settings.mail_relayhost_credentials else []
-
-
-# postconf warns of a parameter that no program reads, that is, of every misspelt name.
+# postconf warns of a parameter that no program reads: of every misspelt name.
 _CHECK = """
 warnings=$(postconf -c "$stage/etc/postfix" 2>&1 >/dev/null) ||
   fail "postconf refuses /etc/postfix: $warnings"
@@ -141,7 +108,7 @@ warnings=$(postfix -c "$stage/etc/postfix" check 2>&1) ||
 
 
 def relayhost(setting: str | None) -> str | None:
-    """Return the smarthost in Postfix's form: [host]:port, which asks for no MX record."""
+    """Return the smarthost as [host]:port: with brackets, Postfix asks for no MX record."""
     if not setting:
         return None
     name, _, port = setting.rpartition(":")
@@ -149,7 +116,7 @@ def relayhost(setting: str | None) -> str | None:
 
 
 def relay_login(settings: Settings, machine: MachineState) -> str | None:
-    """Return the table with the smarthost's credentials; None where there are none."""
+    """Return the lookup table with the smarthost's login; None if there is none."""
     smarthost = relayhost(settings.mail_relayhost)
     if not smarthost or settings.mail_relayhost_credentials is None:
         return None
@@ -158,14 +125,14 @@ def relay_login(settings: Settings, machine: MachineState) -> str | None:
 
 
 def lookup_table(rows: Iterable[tuple[str, str]], comment: str) -> str:
-    """Return a Postfix texthash table, see postconf(5) and DATABASE_README."""
+    """Return the text of a texthash lookup table, see DATABASE_README."""
     return "".join([f"# {comment}\n", *(f"{key} {value}\n" for key, value in rows)])
 
 
 def _rows(
     rows: Callable[[Settings], Iterable[tuple[str, str]]], comment: str
 ) -> Callable[[Settings, MachineState], str]:
-    """Return what makes a lookup table of rows."""
+    """Return a function that makes a lookup table from rows."""
     return lambda settings, _: lookup_table(rows(settings), comment)
 
 
@@ -176,16 +143,19 @@ def _table(
     mode: str = "644",
     secret: bool = False,
 ) -> File:
-    """Return a lookup table, which the checker does not read."""
+    """Return the file of a lookup table; `postfix check` does not read those."""
     path = f"{TABLES}/{name}"
-    return File(path, RELOAD, source, _table_values, when, mode=mode, secret=secret, checked=False)
+    return File(path, RELOAD, source, _values, when, mode=mode, secret=secret, checked=False)
 
 
 POSTFIX = Service(
     "postfix",
-    holders={"12": "postfix@-.service"},  # of a template for instances
+    holders={"12": "postfix@-.service"},  # the instance of a template unit
     packages=("postfix",),
-    more_packages=_packages,
+    # To log in at the smarthost with PLAIN or LOGIN.
+    more_packages=lambda settings, _: (
+        ["libsasl2-modules"] if settings.mail_relayhost_credentials else []
+    ),
     files=(
         _table("virtual_mailboxes", _rows(virtual_mailboxes, "mailboxes")),
         _table("virtual_aliases", _rows(virtual_aliases, "aliases")),
@@ -200,16 +170,16 @@ POSTFIX = Service(
             "postfix/aliases.j2",
             checked=False,
         ),
-        File("/etc/postfix/main.cf", RELOAD, "postfix/main.cf.j2", _main),
-        File("/etc/postfix/master.cf", RELOAD, "postfix/master.cf.j2", _master),
+        File("/etc/postfix/main.cf", RELOAD, "postfix/main.cf.j2", _values),
+        File("/etc/postfix/master.cf", RELOAD, "postfix/master.cf.j2", _values),
         drop_in("postfix", "postfix@", release="12"),
         drop_in("postfix", release="13"),
     ),
-    # An smtpd keeps its connection to Dovecot's old auth process over Dovecot's reload.
+    # After Dovecot's reload, an smtpd keeps its connection to the old auth process.
     affected_by={PEM: RELOAD, dovecot.CONF: RELOAD},
     check=_CHECK,
     probes=_probes,
-    holds=("/etc/postfix",),
+    holds=("/etc/postfix", TABLES),
     sees=(PEM, MAIL_FOLDER),
     ports=(25, 465, 587),
     listeners=frozenset({"master"}),

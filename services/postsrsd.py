@@ -1,10 +1,7 @@
-"""PostSRSd: envelope senders of forwarded mail, so that SPF passes at the next host (SRS)."""
+"""PostSRSd: rewrites senders of forwarded mail (SRS), so that SPF passes at the next host."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from facts.machine import MachineState
 from services.service import RESTART, Daemon, File, Service
 from services.units import drop_in
 from settings.models import Settings
@@ -12,12 +9,8 @@ from wanted.addresses import remote_targets
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings need it: an alias leads to another host."""
+    """Whether an alias leads to another host."""
     return bool(remote_targets(settings))
-
-
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"domains": settings.mail_domains}
 
 
 POSTSRSD = Service(
@@ -25,10 +18,11 @@ POSTSRSD = Service(
     enabled=enabled,
     packages=("postsrsd",),
     files=(
-        File("/etc/default/postsrsd", RESTART, "postsrsd/postsrsd.j2", _values),
+        File("/etc/default/postsrsd", RESTART, "postsrsd/postsrsd.j2"),
         drop_in("postsrsd"),
     ),
     probes=lambda _: [("rewrites", "10001")],
     holds=("/etc/postsrsd.secret",),
+    sees=("/etc/postfix/main.cf",),  # Debian 13's launcher asks postconf(1) for the domain
     daemons=(Daemon("", 4, 0.2),),
 )

@@ -2,9 +2,9 @@
 A certificate that the host itself renews: from a certification authority (ACME, by uacme), or from
 files that other software keeps on the host (remote/renewal).
 
-A timer, twice a day, and each deploy start the same unit. uacme is used instead of certbot: it
-needs 10 MB of memory instead of 45 and half the packages on Debian 12, has no timer of its own, and
-takes a CSR, so that it never holds the certificate's private key.
+A timer, twice a day, and each deploy start the same unit. We use uacme, not certbot: it needs 10 MB
+of memory instead of 45 and half the packages on Debian 12, has no timer of its own, and takes a
+CSR, so that it never holds the certificate's private key.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from facts.machine import MachineState
 from facts.tls import RENEWAL
 from layout import ETC, LIBRARY, PEM
 from services.service import RESTART, File, Service, no_effect
-from services.units import SYSTEM
+from services.units import SYSTEM, program
 from settings.local_files import read_file
 from settings.models import Settings
 from settings.tls import LETS_ENCRYPT, Acme, HostFiles
@@ -26,11 +25,10 @@ from wanted.rendering import render
 
 TIMER, PATH = "mailhost-certificate.timer", "mailhost-certificate.path"
 _STARTED_ANEW = no_effect("the timer starts a new process each time")
-_SOURCES = Path(__file__).resolve().parent.parent / "remote/renewal"
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether the host looks after its certificate by itself."""
+    """Whether the host renews its certificate by itself."""
     return settings.mail_tls.renewed_by_host
 
 
@@ -40,7 +38,7 @@ def _packages(settings: Settings, machine: MachineState) -> list[str]:
 
 
 def problems(settings: Settings) -> list[str]:
-    """Return what contradicts `mail_tls`, and which of its files are not fit; one line each."""
+    """Return contradictions of `mail_tls`, and its files that are of no use; one line each."""
     tls, issuers = settings.mail_tls, settings.mail_caa_issuers
     if not isinstance(tls, Acme):
         return []
@@ -53,7 +51,7 @@ def problems(settings: Settings) -> list[str]:
     return found + _file_problems(tls)
 
 
-#: A key file of BIND's.
+#: A TSIG key in a file of BIND 9.
 _TSIG = r'\s*key\s+"?[\w.-]+"?\s*\{[^}]*\bsecret\b'
 
 
@@ -74,7 +72,7 @@ def _file_problems(tls: Acme) -> list[str]:
 
 
 def obstacles(settings: Settings, machine: MachineState) -> list[str]:
-    """Return why an authority can't look at this machine, with the remedy."""
+    """Return why the authority cannot reach this machine, one line each with its remedy."""
     if settings.mail_tls.answered_by != "http" or "80/tcp" not in machine.reachable:
         return []
     by = machine.reachable["80/tcp"]
@@ -85,7 +83,7 @@ def obstacles(settings: Settings, machine: MachineState) -> list[str]:
 
 
 def conf(settings: Settings) -> str:
-    """Return what the scripts read: shell variables, quoted."""
+    """Return certificate.conf, which remote/renewal reads: shell variables, quoted."""
     tls, authority = settings.mail_tls, _authority(settings)
     followed = tls if isinstance(tls, HostFiles) else None
     server, _, port = (authority.dns_server or "").partition(":")
@@ -106,21 +104,12 @@ def conf(settings: Settings) -> str:
 
 
 def _authority(settings: Settings) -> Acme:
-    """Return the settings of the authority; the defaults where none is asked."""
+    """Return the settings of the authority; defaults if there is none."""
     return settings.mail_tls if isinstance(settings.mail_tls, Acme) else Acme(mode="acme")
 
 
-def _conf(settings: Settings, machine: MachineState) -> str:
-    return conf(settings)
-
-
-def _program(name: str) -> File:
-    text = (_SOURCES / name).read_text()
-    return File(f"{LIBRARY}/{name}", _STARTED_ANEW, lambda *_: text, mode="755")
-
-
 def _secret(name: str, path: Callable[[Acme], str | None], mode: str = "600") -> File:
-    """Return a secret from the control machine; where it is not needed, it must not exist."""
+    """Return the file of a secret from the control machine; without a path it must not exist."""
 
     def text(settings: Settings, machine: MachineState) -> str | None:
         named = path(_authority(settings))
@@ -135,17 +124,11 @@ def _service(settings: Settings, machine: MachineState) -> Mapping[str, object]:
     capabilities = ["CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE"] if http else []
     return {
         "script": RENEWAL,
-        "on_host": on_host,
         "writes": ["/var/www"] if tls.answered_by == "hook" else [],
-        # nftables and port 80; files of another account.
+        # To open and serve port 80; to read another account's files.
         "capabilities": ["CAP_DAC_READ_SEARCH"] if on_host else capabilities,
         "netlink": http,
     }
-
-
-def _path(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    assert isinstance(settings.mail_tls, HostFiles)
-    return {"cert": settings.mail_tls.cert, "key": settings.mail_tls.key}
 
 
 _CHECK = f"""
@@ -160,10 +143,10 @@ RENEWAL_TIMER = Service(
     more_packages=_packages,
     files=(
         *(
-            _program(name)
+            program(f"renewal/{name}", _STARTED_ANEW, name, mode="755")
             for name in ("certificate.sh", "challenge.sh", "responder.py", "account.py")
         ),
-        File(f"{ETC}/certificate.conf", _STARTED_ANEW, _conf),
+        File(f"{ETC}/certificate.conf", _STARTED_ANEW, lambda settings, _: conf(settings)),
         _secret("tsig.key", lambda authority: authority.dns_key),
         _secret("eab.key", lambda authority: authority.eab_key),
         # It may hold a provider's password.
@@ -179,15 +162,15 @@ RENEWAL_TIMER = Service(
     check=_CHECK,
     holds=("/var/lib/mailhost-certificate",),
     sees=(PEM.rpartition("/")[0],),
-    # uacme takes 10, what answers on port 80 takes 6.
+    # uacme takes 10, the responder on port 80 takes 6.
     memory_high=32,
     memory_max=64,
-    problems=obstacles,
+    obstacles=obstacles,
 )
 
-#: Starts the same service when files change that other software keeps on the host.
+#: Starts the same unit when other software on the host changes the certificate's files.
 RENEWAL_PATH = Service(
     PATH,
     enabled=lambda settings: settings.mail_tls.follows_files,
-    files=(File(f"{SYSTEM}/{PATH}", RESTART, f"renewal/{PATH}.j2", _path),),
+    files=(File(f"{SYSTEM}/{PATH}", RESTART, f"renewal/{PATH}.j2"),),
 )

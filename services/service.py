@@ -1,8 +1,7 @@
 """
-What the package knows of a service: one frozen record, of which everything else is derived.
+What the package knows of a service: one frozen record, from which everything else is derived.
 
-services/all.py lists the records, services/configuration.py says what one host's settings make of
-them.
+services/all.py lists the records; services/configuration.py derives one host's files from them.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from settings.models import Settings
 @dataclass(frozen=True)
 class Effect:
     """
-    What a service needs to do when a file that it reads has changed.
+    What a service needs after a change of a file that it reads.
 
     + action: "reload", "restart", or "" for nothing
-    + reason: why nothing
+    + reason: why it needs nothing
     """
 
     action: str
@@ -31,18 +30,18 @@ RELOAD, RESTART = Effect("reload"), Effect("restart")
 
 
 def no_effect(reason: str) -> Effect:
-    """Return the effect of a file whose change needs neither reload nor restart, and say why."""
+    """Return the effect of a file whose change needs neither reload nor restart."""
     return Effect("", reason)
 
 
 def always(settings: Settings) -> bool:
-    """Whatever the settings: True."""
+    """Return True: the settings do not matter."""
     return True
 
 
-def no_values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    """Return no values: the template gets only those that every template gets."""
-    return {}
+def given(**values: object) -> Callable[[Settings, MachineState], Mapping[str, object]]:
+    """Return a function for `File.values` that returns these values."""
+    return lambda settings, machine: values
 
 
 @dataclass(frozen=True)
@@ -50,23 +49,23 @@ class File:
     """
     One file that the package owns whole.
 
-    + effect: what the service needs when the file has changed
-    + source: the name of its template below templates/, or a function that returns its text, or
-      None where the file must not exist
-    + values: what the template gets, beside what every template gets (services/configuration.py)
-    + when: whether the settings want the file; where they do not, it must not exist
-    + secret: its text is never shown, not by `--diff` either; services that do not read it in
-      their sandbox cannot see it
+    + effect: what the service needs after a change of the file
+    + source: the name of its template below templates/, or a function that returns its text (None:
+      the file must not exist)
+    + values: values for the template, beside those of every template (services/configuration.py)
+    + when: whether the settings want the file; otherwise it must not exist
+    + secret: its text is never shown, not even by `--diff`; the sandbox hides it from services that
+      do not need it
     + learned: its text comes from runs, not from the settings: another text is no drift
     + checked: the service's checker reads it
-    + removed: a service that is switched off takes it along; the others stay
+    + removed: it is removed when the service is switched off; other files stay
     + release: the only Debian release that has it, "" for both
     """
 
     path: str
     effect: Effect
     source: str | Callable[[Settings, MachineState], str | None]
-    values: Callable[[Settings, MachineState], Mapping[str, object]] = no_values
+    values: Callable[[Settings, MachineState], Mapping[str, object]] = lambda *_: {}
     when: Callable[[Settings], bool] = always
     owner: str = "root"
     group: str = "root"
@@ -81,10 +80,10 @@ class File:
 @dataclass(frozen=True)
 class Folder:
     """
-    A folder whose files have names that depend on the settings. All of it is ours: what else is in
-    it goes.
+    A folder of files whose names depend on the settings. All of it is ours: a deploy removes
+    anything else in it.
 
-    + texts: file name below the folder -> its text
+    + texts: path below the folder -> its text
     """
 
     path: str
@@ -95,7 +94,7 @@ class Folder:
 @dataclass(frozen=True)
 class Place:
     """
-    A file or folder of which we decide owner and mode, but not the content.
+    A file or folder whose owner and mode we decide, but not its content.
 
     + owner: user and group, e.g. "opendkim:opendkim"
     + mode: as in stat(1), e.g. "600"
@@ -111,9 +110,9 @@ class Daemon:
     """
     A row of docs/memory.md.
 
-    + name: of the program, "" where it is the unit's
-    + processes: at most, as the configuration allows
-    + each: MB that the largest took under load
+    + name: of the program, "" for the unit's
+    + processes: the most that the configuration allows
+    + each: MB that the largest process took under load
     """
 
     name: str
@@ -124,27 +123,29 @@ class Daemon:
 @dataclass(frozen=True)
 class Service:
     """
-    All that is said of a service of the host.
+    The record of one service.
 
-    + name: what systemd calls it, without `.service`; a unit that starts the service when it is
-      needed (a socket, a timer, a path) with its type. Without a unit (`has_unit`), any name
-    + holders: Debian release -> the unit that holds the processes, where that is another one
+    + name: its unit's name without `.service`; a unit of another type (socket, timer, path) keeps
+      its type. A service without a unit has any name
+    + has_unit: systemd starts, reloads and stops it by a unit of that name
+    + holders: Debian release -> the unit that holds the processes, if that is another one
     + enabled: whether the settings want it
-    + packages: Debian packages that it needs, and those that depend on settings and machine
-    + files, folders: all that it reads and that the package writes
-    + affected_by: path of another service's file -> what this one needs when that has changed
-    + places: files that the host makes for itself, whose owner and mode are judged
-    + check: shell commands that judge the files below "$stage" with the service's own checker, and
-      call `fail` with what is wrong; they run where a file that is `checked` changed
-    + probes: what answers when it runs: a check of remote/probe, and its arguments
-    + holds: paths with secrets or mail that are this service's own
-    + sees: paths with other services' secrets or mail that it needs; its sandbox hides the rest
-    + ports: TCP ports that it serves to others
+    + packages: Debian packages that it always needs
+    + more_packages: Debian packages that depend on settings and machine
+    + files, folders: all that the package writes for it
+    + affected_by: path of another service's file -> what this service needs after a change of it
+    + places: files that the host makes for itself, whose owner and mode we decide
+    + check: shell commands that run the service's own checker on the files below "$stage", and call
+      `fail` with what is wrong; they run when a file that is `checked` changes
+    + probes: checks of remote/probe with their arguments, which have to pass while it runs
+    + holds: paths of its own secrets and mail
+    + sees: paths of other services' secrets and mail that it needs; its sandbox hides the rest
+    + ports: TCP ports that it serves to other hosts
     + listeners: the programs that hold these ports, as ss(8) names them
     + memory_high, memory_max: bounds of its unit in MB, see systemd.resource-control(5); 0 for none
-    + daemons: what it may take, for docs/memory.md
-    + problems: why settings and machine cannot have it, one line each with the remedy
-    + own_operation: its files are put in place by an operation of their own
+    + daemons: its rows in docs/memory.md
+    + obstacles: why settings and machine cannot have it, one line each with its remedy
+    + own_operation: an operation of its own puts its files in place
     """
 
     name: str
@@ -166,12 +167,12 @@ class Service:
     memory_high: int = 0
     memory_max: int = 0
     daemons: tuple[Daemon, ...] = ()
-    problems: Callable[[Settings, MachineState], Sequence[str]] = lambda *_: ()
+    obstacles: Callable[[Settings, MachineState], Sequence[str]] = lambda *_: ()
     own_operation: bool = False
 
     @property
     def unit(self) -> str:
-        """The unit of that name, with its type."""
+        """The name of its unit, with the type."""
         typed = self.name.endswith((".socket", ".timer", ".path"))
         return self.name if typed else f"{self.name}.service"
 
@@ -181,12 +182,12 @@ class Service:
 
     @property
     def is_watched(self) -> bool:
-        """Whether its unit is started, reloaded and judged with the others'."""
+        """Whether it is started, reloaded and judged together with the other services."""
         return self.has_unit and not self.own_operation
 
     @property
     def effects(self) -> dict[str, Effect]:
-        """Path of a file or a folder of files -> what its change needs."""
+        """Path of a file or folder -> what the service needs after a change there."""
         files = {file.path: file.effect for file in self.files}
         folders = {folder.path: folder.effect for folder in self.folders}
         return {**files, **folders, **self.affected_by}

@@ -1,8 +1,7 @@
-"""The certificate that the inventory brings (`mail_tls` mode `files`)."""
+"""The certificate from the control machine (`mail_tls` mode `files`)."""
 
 from __future__ import annotations
 
-from facts.machine import MachineState
 from layout import PEM
 from services.service import File, Place, Service, no_effect
 from settings.models import Settings
@@ -15,20 +14,20 @@ def enabled(settings: Settings) -> bool:
     return isinstance(settings.mail_tls, Files)
 
 
-def _pem(settings: Settings, machine: MachineState) -> str | None:
-    return combined_pem(settings)
-
-
 CERTIFICATE = Service(
     "certificate",
     has_unit=False,
     enabled=enabled,
     files=(
         File(
-            PEM, no_effect("each service says it in `affected_by`"), _pem, mode="600", secret=True
+            PEM,
+            no_effect("each service says it in `affected_by`"),
+            lambda settings, _: combined_pem(settings),
+            mode="600",
+            secret=True,
         ),
     ),
-    # Wherever it comes from.
+    # In every mode of `mail_tls`.
     places=lambda _: [Place(PEM, "root:root", "600")],
     holds=(PEM.rpartition("/")[0],),
 )

@@ -1,17 +1,22 @@
-"""systemd's part of a service: a drop-in beside Debian's unit, with bounds and a sandbox."""
+"""Files that several services have: a drop-in for Debian's unit, and our own programs."""
 
 from __future__ import annotations
 
-from services.service import RESTART, File
+from pathlib import Path
+
+from layout import LIBRARY
+from services.service import RESTART, Effect, File
 
 SYSTEM = "/etc/systemd/system"
+#: The sources of what runs on the host.
+REMOTE = Path(__file__).resolve().parent.parent / "remote"
 
 
 def drop_in(service: str, unit: str = "", release: str = "") -> File:
     """
     Return a service's drop-in, `templates/SERVICE/SERVICE.service.conf.j2`, see systemd.unit(5).
 
-    + unit: name of the unit that holds its processes, where it is not the service's
+    + unit: name of the unit that holds its processes, if it is not the service's
     + release: the only Debian release that has this unit
     """
     return File(
@@ -20,3 +25,13 @@ def drop_in(service: str, unit: str = "", release: str = "") -> File:
         f"{service}/{service}.service.conf.j2",
         release=release,
     )
+
+
+def program(source: str, effect: Effect, path: str = "", mode: str = "644") -> File:
+    """
+    Return a file of our own program, `remote/SOURCE`.
+
+    + path: below the folder of our programs; without it, the source's
+    """
+    text = (REMOTE / source).read_text()
+    return File(f"{LIBRARY}/{path or source}", effect, lambda *_: text, mode=mode)

@@ -1,10 +1,7 @@
-"""Security updates: installed by Debian's unattended-upgrades, run by needrestart."""
+"""Security updates: unattended-upgrades installs them, needrestart restarts services."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from facts.machine import MachineState
 from services.service import Daemon, File, Service, no_effect
 from settings.models import Settings
 
@@ -13,12 +10,8 @@ NEEDRESTART = "/etc/needrestart/conf.d/mailhost.conf"
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether the host installs them by itself."""
+    """Whether the host installs security updates by itself."""
     return settings.mail_updates != "off"
-
-
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"reboot": settings.mail_updates == "reboot"}
 
 
 UPDATES = Service(
@@ -31,7 +24,6 @@ UPDATES = Service(
             APT,
             no_effect("apt reads it at each start"),
             "updates/apt.conf.j2",
-            _values,
             removed=True,
         ),
         File(

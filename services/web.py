@@ -1,29 +1,27 @@
 """
-What wanted/clients.py writes, served over HTTPS by lighttpd.
+lighttpd: serves the documents of wanted/clients.py over HTTPS.
 
-Of the static servers in Debian it takes the least memory with TLS in it (docs/memory.md), and it
-is started by its socket and ends by itself, so that it mostly takes none.
+Of Debian's static web servers with TLS it takes the least memory (docs/memory.md). Its socket
+starts it and it ends when idle, so that it mostly takes none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from facts.machine import MachineState
 from layout import ETC, HTTPS_PORT, PEM, WEB
-from services.service import RESTART, Daemon, File, Folder, Service, no_effect
+from services.service import RESTART, Daemon, File, Folder, Service, given, no_effect
 from services.units import SYSTEM
 from settings.models import Settings
 from wanted.clients import documents
 
 NAME = "mailhost-web.socket"
 CONF = f"{ETC}/web.conf"
-#: Who holds the port, as ss(8) names it: systemd, and the server while it runs.
+#: Programs that hold the port, as ss(8) names them: systemd, and the server while it runs.
 LISTENERS = frozenset({"systemd", "init", "lighttpd"})
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings need it."""
+    """Whether the settings want it."""
     return settings.mail_web
 
 
@@ -32,7 +30,7 @@ def _probes(settings: Settings) -> list[tuple[str, ...]]:
     return [("https", str(HTTPS_PORT), host, "/mail/config-v1.1.xml", PEM)]
 
 
-def problems(settings: Settings, machine: MachineState) -> list[str]:
+def obstacles(settings: Settings, machine: MachineState) -> list[str]:
     """Return why the server cannot be switched on, one line each with its remedy."""
     by = machine.reachable.get(f"{HTTPS_PORT}/tcp", "systemd")
     if by in LISTENERS:
@@ -43,11 +41,7 @@ def problems(settings: Settings, machine: MachineState) -> list[str]:
     ]
 
 
-def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"root": WEB, "conf": CONF}
-
-
-# With the certificate that it will have; a first one from files is still on the stage.
+# Checked with the certificate that it will have: a first one from `files` is still on the stage.
 _CHECK = f"""
 checked=$stage{CONF}.checked
 prefix=$stage
@@ -63,9 +57,9 @@ WEB_SERVER = Service(
     enabled=enabled,
     packages=("lighttpd", "lighttpd-mod-openssl"),
     files=(
-        File(CONF, RESTART, "web/lighttpd.conf.j2", _values),
+        File(CONF, RESTART, "web/lighttpd.conf.j2", given(root=WEB)),
         File(f"{SYSTEM}/mailhost-web.socket", RESTART, "web/web.socket.j2"),
-        File(f"{SYSTEM}/mailhost-web.service", RESTART, "web/web.service.j2", _values),
+        File(f"{SYSTEM}/mailhost-web.service", RESTART, "web/web.service.j2", given(conf=CONF)),
     ),
     folders=(Folder(WEB, no_effect("read anew for each request"), documents),),
     check=_CHECK,
@@ -76,5 +70,5 @@ WEB_SERVER = Service(
     memory_high=24,
     memory_max=32,
     daemons=(Daemon("lighttpd (`mail_web`)", 1, 3.0),),
-    problems=problems,
+    obstacles=obstacles,
 )

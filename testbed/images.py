@@ -27,15 +27,15 @@ from testbed.progress import SetupError, follow, only_one, run, say
 
 CODENAMES = {12: "bookworm", 13: "trixie"}
 PULL_TIMEOUT = 20  # seconds without a byte from the registry
-PREPARED = "mailhost-prepared:"  # acceptance/prepared.py
-DEPLOYED = "mailhost-deployed:"  # acceptance/deployed.py
+PREPARED = "mailhost-prepared:"  # acceptance/support/prepared.py
+DEPLOYED = "mailhost-deployed:"  # acceptance/support/deployed.py
 OURS = (
     *("mailhost-debian:", "mailhost-base:", "mailhost-peer:", "mailhost-desktop:"),
     *(PREPARED, DEPLOYED),
 )
 RECIPE_LABEL = "mailhost.recipe"  # not `mailhost`: containers inherit their image's labels
 
-SETUP = (Path(__file__).parent / "base" / "setup.sh").read_text()
+SETUP = (Path(__file__).parent / "programs" / "base" / "setup.sh").read_text()
 
 SOURCES = """\
 Types: deb

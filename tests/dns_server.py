@@ -1,4 +1,4 @@
-"""A name server for unit tests: answers what a table says, on an address in 127.0.0.0/8."""
+"""A name server for unit tests: it answers from a table, on an address in 127.0.0.0/8."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host for unit tests of operations: facts are given, commands are returned."""
+"""A host for unit tests of operations: it is given facts, and returns commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FakeHost:
 def commands(
     operation: Callable[..., Any], facts: Mapping[type, object], **arguments: object
 ) -> tuple[list[str], list[str]]:
-    """Return (the commands that the operation yields, its noop reasons)."""
+    """Return the commands that an operation yields, and its reasons for doing nothing."""
     host = FakeHost(facts)
     state = SimpleNamespace(config=SimpleNamespace(DIFF=False), is_executing=True)
     with ctx_host.use(host), ctx_state.use(state):

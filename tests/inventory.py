@@ -1,4 +1,4 @@
-"""Inventory data for unit tests: a plain host that everything is right about."""
+"""Inventory data for unit tests: a plain host without mistakes."""
 
 from __future__ import annotations
 

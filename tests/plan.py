@@ -1,4 +1,4 @@
-"""All that a deploy of some settings would write, without a host."""
+"""All that a deploy would write for some settings, without a host."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from wanted import dns, record_lists, zones
 RELEASES = ("12", "13")
 
 
-def machine(release: str = "13") -> MachineState:
+def vps(release: str = "13") -> MachineState:
     """Return a new VPS of a Debian release."""
     return MachineState(release=release, memory=2**30, nameservers=("192.0.2.53",), ssh_ports=(22,))
 
 
-#: Of a release that tests do not care about.
-VPS = machine()
+#: For tests that do not depend on the release.
+VPS = vps()
 
 
 def wanted(settings: Settings, machine: MachineState = VPS) -> dict[str, Configuration]:
@@ -27,26 +27,26 @@ def wanted(settings: Settings, machine: MachineState = VPS) -> dict[str, Configu
 
 
 def texts(settings: Settings, machine: MachineState = VPS) -> dict[str, str | None]:
-    """Return path -> text of every file of ours, None where it must not exist."""
+    """Return path -> text of every file of ours, None if it must not exist."""
     services = wanted(settings, machine).values()
     return {file.path: file.content for each in services for file in each.files}
 
 
 def packages(settings: Settings, machine: MachineState = VPS) -> list[str]:
-    """Return the Debian packages that are installed."""
+    """Return the Debian packages that a deploy installs."""
     return wanted_packages(ALL, settings, machine)
 
 
 def plan(settings: Settings) -> dict[str, str]:
-    """Return every file of both releases, and every zone: a name for each -> its text."""
+    """Return name -> text of every file of both releases, every zone, and all lists for people."""
     files = {
         f"{release}:{path}": text
         for release in RELEASES
-        for path, text in texts(settings, machine(release)).items()
+        for path, text in texts(settings, vps(release)).items()
         if text is not None
     }
     for release in RELEASES:
-        files[f"{release}:packages"] = "\n".join(packages(settings, machine(release)))
+        files[f"{release}:packages"] = "\n".join(packages(settings, vps(release)))
     keys = dict.fromkeys(settings.mail_domains, "MIIBIjANBgkqhkiG9w0BAQEF")
     groups, records = dns.grouped(settings, keys), dns.records(settings, keys)
     zone_files = zones.zone_files(settings, records, serial=1)

@@ -1,4 +1,4 @@
-"""For the tests of tasks/scoring: a captured message, and DNS with whatever records."""
+"""A captured message and DNS with any records, for the tests of tasks/scoring."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Records = dict[tuple[str, str], list[str]]
 
 
 class Zone(Lookups):
-    """DNS with just these records, in a zone file's form; names in `dead` are not answered."""
+    """DNS with only these records, in zone-file form; names in `dead` get no answer."""
 
     def __init__(self, records: Records, dead: tuple[str, ...]) -> None:
         super().__init__(["192.0.2.53"])
@@ -44,9 +44,9 @@ class Zone(Lookups):
 
 def zone(*dead: str, **changes: list[str]) -> Zone:
     """
-    Return all the records, some of them replaced: a, mx, spf, key, dmarc, ptr.
+    Return DNS with all records, some of them replaced: a, mx, spf, key, dmarc, ptr.
 
-    + dead: names that are not answered
+    + dead: names that get no answer
     """
     key = (FIXTURES / "key-13.txt").read_text().strip()
     records = {
@@ -75,12 +75,12 @@ def captured(release: int = 13) -> Received:
 
 
 def sent(received: Received) -> datetime:
-    """Return when the captured message was sent."""
+    """Return the time when the captured message was sent."""
     return parsedate_to_datetime(message_from_bytes(received.raw)["Date"])
 
 
 def replaced(old: bytes, new: bytes) -> Received:
-    """Return the captured message with something else in it."""
+    """Return the captured message with one text replaced."""
     received = captured()
     assert old in received.raw
     return Received(received.helo, received.mail_from, received.raw.replace(old, new))

@@ -1,26 +1,26 @@
-"""Inventories that are right, of every shape: names, capitals, addresses, aliases to aliases."""
+"""Right inventories of every shape: names, capitals, addresses, aliases to aliases."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 from hypothesis import HealthCheck, given
-from hypothesis import settings as options
 from hypothesis import strategies as st
 
 from tests.inventory import HASH
 
 _LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 _DOMAIN = st.lists(_LABEL, min_size=1, max_size=2).map(lambda labels: ".".join([*labels, "test"]))
-#: A mailbox's or an alias's name, as settings take it.
+#: The name of a mailbox or an alias, as the settings take it.
 _NAME = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_-]|[.](?=[a-z])){0,10}[a-z0-9]", fullmatch=True)
-#: What another host may have before its "@".
+#: The local part of an address on another host.
 _REMOTE = st.from_regex(r"[a-z0-9_#&'*=?^{}~$+][a-z0-9_#&'*=?^{}~$+./|`-]{0,12}", fullmatch=True)
 
 
 @st.composite
 def inventories(draw: st.DrawFn) -> dict[str, Any]:
-    """Return an inventory without a mistake; aliases lead to users, to earlier aliases, away."""
+    """Return a right inventory; its aliases lead to users, to earlier aliases, to other hosts."""
     domains = draw(st.lists(_DOMAIN, min_size=1, max_size=3, unique=True))
     places = st.sampled_from(["", *(f"@{domain}" for domain in domains)])
 
@@ -47,10 +47,10 @@ def inventories(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def examples(count: int) -> list[dict[str, Any]]:
-    """Return that many of them, the same in every run."""
+    """Return `count` inventories, the same in every run."""
     found: list[dict[str, Any]] = []
 
-    @options(
+    @hypothesis.settings(
         max_examples=count,
         derandomize=True,
         database=None,

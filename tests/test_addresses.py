@@ -30,27 +30,27 @@ def test_they_lead_to_root_where_root_is_an_alias() -> None:
 
 
 def test_explicit_ones_win() -> None:
-    mail = settings(
+    host_settings = settings(
         mail_users={"alice": SHA512, "root": SHA512}, mail_aliases={"abuse": ["x@elsewhere.net"]}
     )
-    aliases = addresses.aliases(mail)
+    aliases = addresses.aliases(host_settings)
     assert "root@example.org" not in aliases
     assert resolved(aliases, "abuse@example.org") == {"x@elsewhere.net"}
     assert resolved(aliases, "postmaster@example.org") == {"root@example.org"}
 
 
 def test_without_users_postmasters_mail_is_kept() -> None:
-    mail = settings(mail_users={}, mail_aliases={})
-    assert addresses.mailboxes(mail) == ["postmaster@example.org"]
-    aliases = addresses.aliases(mail)
+    host_settings = settings(mail_users={}, mail_aliases={})
+    assert addresses.mailboxes(host_settings) == ["postmaster@example.org"]
+    aliases = addresses.aliases(host_settings)
     assert resolved(aliases, "root@second.org") == {"postmaster@example.org"}
-    assert postfix.virtual_mailboxes(mail) == [
+    assert postfix.virtual_mailboxes(host_settings) == [
         ("postmaster@example.org", "example.org/postmaster/Maildir/")
     ]
 
 
 def test_an_address_is_sent_from_by_whom_it_reaches() -> None:
-    mail = settings(
+    host_settings = settings(
         mail_aliases={
             "root": ["bob"],
             "sales": ["alice", "friend@elsewhere.net"],
@@ -59,7 +59,7 @@ def test_an_address_is_sent_from_by_whom_it_reaches() -> None:
             "away": ["friend@elsewhere.net"],
         }
     )
-    logins = addresses.sender_logins(mail)
+    logins = addresses.sender_logins(host_settings)
     assert logins["alice@example.org"] == ["alice@example.org"]
     assert logins["sales@example.org"] == ["alice@example.org"]
     assert logins["all@second.org"] == ["alice@example.org", "carol@second.org"]
@@ -69,11 +69,11 @@ def test_an_address_is_sent_from_by_whom_it_reaches() -> None:
 
 
 def test_the_probe_sends_as_itself_and_receives_nothing() -> None:
-    mail = settings()
+    host_settings = settings()
     sender = "mailhost-probe@example.org"
-    assert dict(postfix.sender_logins(mail))[sender] == sender
-    assert sender not in dict(postfix.virtual_mailboxes(mail))
-    assert sender not in dict(postfix.virtual_aliases(mail))
+    assert dict(postfix.sender_logins(host_settings))[sender] == sender
+    assert sender not in dict(postfix.virtual_mailboxes(host_settings))
+    assert sender not in dict(postfix.virtual_aliases(host_settings))
 
 
 def test_the_machines_own_names_lead_to_the_primary_domain() -> None:

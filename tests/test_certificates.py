@@ -1,4 +1,4 @@
-"""wanted/certificates.py: what a certificate of the inventory is refused for."""
+"""wanted/certificates.py: why a certificate of the inventory is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tasks/checks/blocklists.py: what is a listing, and what only looks like one."""
+"""tasks/checks/blocklists.py: which answers are a listing, and which only look like one."""
 
 from __future__ import annotations
 

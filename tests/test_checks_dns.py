@@ -1,4 +1,4 @@
-"""tasks/checks/dns.py and policies.py: each broken record is named by one finding, and only it."""
+"""tasks/checks/dns.py and policies.py: each broken record gives exactly one finding."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Table = dict[tuple[str, str], list[str]]
 
 
 class Told(Lookups):
-    """Lookups whose answers are a table: (name, type) -> contents; "?" is no answer at all."""
+    """Lookups with a table of answers: (name, type) -> contents; "?" stands for no answer."""
 
     def __init__(self, table: Mapping[tuple[str, str], Sequence[str]]) -> None:
         super().__init__([], 0)
@@ -52,7 +52,7 @@ class Told(Lookups):
 
 
 def healthy(host_settings: Settings = SETTINGS) -> Table:
-    """What is published where all is right."""
+    """Return the records of a host whose DNS is right."""
     table: Table = {}
     for record in records(host_settings, KEYS):
         table.setdefault((record.name, record.type), []).append(record.content)
@@ -60,7 +60,7 @@ def healthy(host_settings: Settings = SETTINGS) -> Table:
 
 
 def judged(table: Table, host_settings: Settings = SETTINGS) -> list[Finding]:
-    """Run every check of DNS."""
+    """Return the findings of every DNS check."""
     told = Told(table)
     checks = [*dns.checks(host_settings, told), *dns.key_checks(host_settings, KEYS, told)]
     return [finding for check in checks for finding in check()]
@@ -106,7 +106,7 @@ BROKEN: list[tuple[str, Severity, Table]] = [
         {("example.org", "MX"): ["10 mx.example.org."], ("mx.example.org", "CNAME"): ["x.net"]}
         | {("x.net", "A"): [ADDRESS]},
     ),
-    (  # the host's own name is an alias: nothing else can be at it
+    (  # the host's own name is an alias, beside which there can be no other record
         "dns.mx_cname",
         RECOMMENDED,
         {("mail.example.org", "CNAME"): ["x.net"], ("x.net", "A"): [ADDRESS]}
@@ -134,7 +134,7 @@ BROKEN: list[tuple[str, Severity, Table]] = [
     ("dns.dmarc", RECOMMENDED, {("_dmarc.example.org", "TXT"): ["v=DMARC1; p=none"]}),
     ("dns.ptr", REQUIRED, {(POINTER, "PTR"): []}),
     ("dns.ptr", REQUIRED, {(POINTER, "PTR"): ["vps7.provider.net."]}),
-    (  # it leads back, but it is not the name that the host says of itself
+    (  # it leads back, but is not the host's name
         "dns.ptr",
         RECOMMENDED,
         {(POINTER, "PTR"): ["vps7.provider.net."], ("vps7.provider.net", "A"): [ADDRESS]},

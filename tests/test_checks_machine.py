@@ -101,10 +101,10 @@ def test_unexpected_output_is_an_error(line: str) -> None:
 
 
 def judged(health: HealthState, services: Mapping[str, ServiceState] = RUNS) -> list[Finding]:
-    mail = settings()
+    host_settings = settings()
     return [
-        *machine.findings(mail, health, services, (NOW - 0.1, NOW + 1.1)),
-        *machine.network(mail, health),
+        *machine.findings(host_settings, health, services, (NOW - 0.1, NOW + 1.1)),
+        *machine.network(host_settings, health),
     ]
 
 
@@ -203,11 +203,12 @@ def test_a_stopped_service_is_the_units_fault_alone() -> None:
 
 
 def test_a_smarthost_takes_the_place_of_port_25() -> None:
-    mail = settings(mail_relayhost="smtp.example.net:465")
-    (finding, _) = machine.network(mail, replace(GOOD, outbound="open"))
+    host_settings = settings(mail_relayhost="smtp.example.net:465")
+    (finding, _) = machine.network(host_settings, replace(GOOD, outbound="open"))
     assert (finding.status, finding.seen) == (Status.OK, "open")
     assert finding.subject == "smtp.example.net:465 from the host"
-    (finding, _) = machine.network(mail, replace(GOOD, outbound="Name or service not known"))
+    unknown = replace(GOOD, outbound="Name or service not known")
+    (finding, _) = machine.network(host_settings, unknown)
     assert finding.status == Status.FAILED
     assert "resolv.conf" in finding.remedy
 

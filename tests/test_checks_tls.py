@@ -1,4 +1,4 @@
-"""tasks/checks/tls.py: sessions with small servers on this machine, and what is made of them."""
+"""tasks/checks/tls.py: sessions with small servers on this machine, and their findings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEY = ec.generate_private_key(ec.SECP256R1())
 def issued(
     names: Sequence[str] = NAMES, days: float = 90, issuer: str = "mail.example.org"
 ) -> x509.Certificate:
-    """A certificate that ends in so many days; self-signed unless another issuer is named."""
+    """Return a certificate that ends in `days`; self-signed unless another issuer is named."""
 
     def named(text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
@@ -53,7 +53,7 @@ def issued(
 # ---- sessions ---------------------------------------------------------------------------------
 @contextlib.contextmanager
 def server(folder: Path, before_tls: Sequence[bytes]) -> Iterator[tuple[int, list[bytes]]]:
-    """Say these lines, an answer waited for after each but the last, then TLS; note what comes."""
+    """Send the lines, read an answer after each but the last, start TLS; yield port and answers."""
     (folder / "pem").write_bytes(
         KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         + issued().public_bytes(Encoding.PEM)

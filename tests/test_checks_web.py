@@ -28,7 +28,7 @@ POLICY = mta_sts.policy(TESTING)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers as the path says: /STATUS."""
+    """Answers /STATUS with that status."""
 
     def do_GET(self) -> None:
         self.send_response(int(self.path[1:]))
@@ -45,7 +45,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def server(folder: Path, days: float = 90) -> Iterator[tuple[str, int]]:
-    """A server with a self-signed certificate of NAME, and where it is."""
+    """Yield address and port of a server with a self-signed certificate of NAME."""
     pem = folder / "pem"
     pem.write_bytes(
         KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

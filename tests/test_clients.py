@@ -1,4 +1,4 @@
-"""What mail programs set themselves up by: each document as its format wants it, and the sheet."""
+"""wanted/clients.py: each document has the form that its mail programs expect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services import web
 from services.all import ALL
 from services.configuration import served_ports, why_not
 from tests.inventory import data, settings
-from tests.plan import machine, packages, texts, wanted
+from tests.plan import packages, texts, vps, wanted
 from wanted import clients, mta_sts
 from wanted.clients import documents, sheet
 from wanted.dns import records
@@ -99,7 +99,7 @@ def test_the_profile_asks_for_the_person_and_replaces_itself() -> None:
         assert account[f"{direction}MailServerUseSSL"] is True
     assert not any("Password" in key and key.endswith("ServerPassword") for key in account)
     assert "EmailAddress" not in account
-    # What a device has installed by them is known by these for good.
+    # A device knows an installed profile by these: they must never change.
     assert profile["PayloadUUID"] == "742B8F15-A423-53A4-A0EB-BF446F2359FB"
     uuids = [
         each["PayloadUUID"]
@@ -130,7 +130,7 @@ def test_enforcing_wants_a_certificate_that_others_trust() -> None:
     assert settings_and_problems(data(**STS))[1] == []
 
 
-# ---- what the rest of the settings make of it ---------------------------------------------------
+# ---- other settings ------------------------------------------------------------------------------
 WEB_NAMES = {
     f"{label}.{domain}" for domain in DOMAINS for label in ("autoconfig", "autodiscover", "mta-sts")
 }
@@ -143,15 +143,16 @@ def test_the_names_are_in_dns_and_certificate_only_where_they_are_served() -> No
     aliases = {record.name: record.content for record in records(on, {}) if record.type == "CNAME"}
     assert aliases == dict.fromkeys(WEB_NAMES, f"{HOST}.")
     assert not [record for record in records(off, {}) if record.type == "CNAME"]
-    for mail in (on, off):
-        found = {record.name for record in records(mail, {}) if "STSv1" in record.content}
+    for host_settings in (on, off):
+        found = {record.name for record in records(host_settings, {}) if "STSv1" in record.content}
         assert found == {f"_mta-sts.{domain}" for domain in DOMAINS}
     assert not [record for record in records(settings(), {}) if "STSv1" in record.content]
 
 
 def test_a_client_name_is_no_alias_as_well() -> None:
-    mail = settings(mail_web=True, mail_client_names=["autoconfig"], mail_ipv4="192.0.2.25")
-    kinds = [each.type for each in records(mail, {}) if each.name == "autoconfig.example.org"]
+    names = {"mail_web": True, "mail_client_names": ["autoconfig"]}
+    found = records(settings(**names, mail_ipv4="192.0.2.25"), {})
+    kinds = [each.type for each in found if each.name == "autoconfig.example.org"]
     assert kinds == ["A", "TXT"]
 
 
@@ -188,12 +189,12 @@ def test_the_server_is_there_only_where_it_is_wanted() -> None:
 
 
 def test_another_web_server_stays_where_it_is() -> None:
-    taken = replace(machine("13"), reachable={"443/tcp": "nginx"})
-    (problem,) = web.problems(settings(**ON), taken)
+    taken = replace(vps("13"), reachable={"443/tcp": "nginx"})
+    (problem,) = web.obstacles(settings(**ON), taken)
     assert problem.startswith("mail_web: nginx has port 443 here already")
     assert why_not([web.WEB_SERVER], settings(), taken) == []
     ours = replace(taken, reachable={"443/tcp": "systemd"})
-    assert web.problems(settings(**ON), ours) == []
+    assert web.obstacles(settings(**ON), ours) == []
 
 
 def test_a_self_signed_certificate_is_worth_a_warning() -> None:
@@ -203,8 +204,8 @@ def test_a_self_signed_certificate_is_worth_a_warning() -> None:
 
 # ---- the sheet ----------------------------------------------------------------------------------
 def test_the_sheet_of_a_user() -> None:
-    mail = settings(mail_limits={"messages_hour": 0, "messages_day": 700})
-    text = sheet(mail, "Alice")
+    host_settings = settings(mail_limits={"messages_hour": 0, "messages_day": 700})
+    text = sheet(host_settings, "Alice")
     for needed in (
         "alice@example.org",
         "993   SSL/TLS",
@@ -218,7 +219,7 @@ def test_the_sheet_of_a_user() -> None:
     assert "messages an hour" not in text
     assert "$6$" not in text
     assert "450" not in sheet(settings().model_copy(update={"mail_limits": None}), "alice")
-    assert sheet(mail, "carol@second.org").count("carol@second.org") == 4
+    assert sheet(host_settings, "carol@second.org").count("carol@second.org") == 4
 
 
 @pytest.mark.parametrize("user", ["", "mallory", "sales", "carol"])

@@ -20,9 +20,11 @@ from operations.transaction import bundle
 from services.configuration import Configuration, WantedFile, watched
 from services.dovecot import DOVECOT
 from services.opendkim import OPENDKIM
-from services.postfix import POSTFIX
+from services.postfix import POSTFIX, TABLES
 from services.service import RELOAD, File, Service
 from tests.fake import commands
+from tests.inventory import settings
+from tests.plan import texts, vps
 from wanted.rendering import render
 
 FILE = WantedFile("/etc/x/users", "alice\n", group="dovecot", mode="640")
@@ -72,7 +74,7 @@ def test_the_bundle_carries_owner_and_mode() -> None:
 
 
 def test_rendering_refuses_a_missing_value() -> None:
-    with pytest.raises(jinja2.UndefinedError, match="'hostname' is undefined"):
+    with pytest.raises(jinja2.UndefinedError, match="'settings' is undefined"):
         render("postfix/header_checks.j2")
 
 
@@ -127,6 +129,16 @@ def test_only_the_checkers_of_what_changes_are_asked() -> None:
     assert "doveconf -n" not in replace
 
 
+def test_the_checker_of_a_service_that_is_switched_off_is_not_asked() -> None:
+    gone = WantedFile(FILE.path, None)
+    (replace, _), _ = commands(
+        apply,
+        {ManagedFiles: {FILE.path: IN_PLACE}, Services: {"dovecot": RUNS}},
+        configurations=[Configuration(SERVICE, False, (gone,))],
+    )
+    assert replace.endswith(f" '' {FILE.path}")
+
+
 def test_what_was_replaced_is_asked_even_where_no_service_reads_it() -> None:
     (_, activate), _ = applied({}, RUNS)
     assert "step=" not in activate.splitlines()[-1]
@@ -164,6 +176,6 @@ def test_file_states_are_parsed_and_paths_may_have_blanks() -> None:
 @pytest.mark.parametrize("table", ["header_checks", "submission_header_checks"])
 @pytest.mark.parametrize("release", ["12", "13"])
 def test_header_checks_are_rules_or_comments(table: str, release: str) -> None:
-    text = render(f"postfix/{table}.j2", hostname="mail.example.test", release=release)
+    text = texts(settings(), vps(release))[f"{TABLES}/{table}"] or ""
     assert all(line[0] in "#/ " for line in text.splitlines())
-    assert "mail\\.example\\.test" in text
+    assert "mail\\.example\\.org" in text

@@ -1,4 +1,4 @@
-"""The DNS records, and each form that they are written in: the tutorial's example, corrected."""
+"""The DNS records in every form, for the tutorial's example, corrected."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def example(**changes: Any) -> Settings:
 
 
 def contents(host_settings: Settings, name: str, kind: str = "TXT") -> list[str]:
-    """Return what a host's records say of a name."""
+    """Return the contents of a name's records."""
     found = records(host_settings, KEYS)
     return [record.content for record in found if (record.name, record.type) == (name, kind)]
 
@@ -62,7 +62,7 @@ ROWS = [
     *((f"{name}.{DOMAIN}", "A", "192.0.2.25", False) for name in ("mx", "smtp", "pop", "imap")),
     ("25.2.0.192.in-addr.arpa", "PTR", f"{HOST}.", True),
 ]
-# What the tutorial leaves out.
+# Records that the tutorial leaves out.
 MORE = [
     *((f"{name}.{DOMAIN}", "TXT", "v=spf1 -all", False) for name in ("mx", "smtp", "pop", "imap")),
     (f"_smtp._tls.{DOMAIN}", "TXT", f"v=TLSRPTv1; rua=mailto:postmaster@{DOMAIN}", False),
@@ -160,7 +160,7 @@ def test_no_name_has_two_spf_records() -> None:
     assert contents(host_settings, HOST) == ["v=spf1 a -all"]
 
 
-# ---- what DNS has room for -----------------------------------------------------------------------
+# ---- limits of DNS -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("selector", ["default", "s" * 63])
@@ -203,7 +203,7 @@ def test_long_text_is_split_and_comes_together_again() -> None:
 
 
 def everything() -> Settings:
-    """A host with each kind of record, and a domain that its name is not in."""
+    """Return a host with each kind of record, and with a domain that does not contain its name."""
     return example(
         mail_domains=[DOMAIN, "second.org"],
         mail_ipv6="2001:db8::25",
@@ -214,7 +214,7 @@ def everything() -> Settings:
 
 
 def parsed(zones: dict[str, str]) -> set[tuple[str, str, str]]:
-    """Return the records in zone files as (name, type, content) but for SOA and NS."""
+    """Return the records in zone files as (name, type, content), without SOA and NS."""
     return {
         (f"{name}".removesuffix("."), rdata.rdtype.name, rdata.to_text())
         for origin, text in zones.items()

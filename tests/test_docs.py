@@ -1,4 +1,4 @@
-"""What the pages in docs/ say is so."""
+"""The pages in docs/ are true."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_tutorials_tests_exist() -> None:
 
 
 def commands(name: str) -> list[str]:
-    """Return every command of a page, in its blocks and within its text."""
+    """Return every command of a page, in code blocks and in text."""
     text = (ROOT / name).read_text()
     blocks = "".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     lines = [line.partition("#")[0].strip() for line in blocks.splitlines()]

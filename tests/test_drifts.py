@@ -1,4 +1,4 @@
-"""tasks/drifts: what is a drift and what is none, without a host."""
+"""tasks/drifts: which differences are drifts, without a host."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tasks.drifts.files import difference
 from tasks.drifts.judge import Seen
 from tasks.drifts.report import Report, Row, as_json, as_table
 from tests.inventory import HASH, settings
-from tests.plan import machine, packages, wanted
+from tests.plan import packages, vps, wanted
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
-MAIL = settings()
+SETTINGS = settings()
 MACHINE = replace(
-    machine("13"),
+    vps("13"),
     hostname="mail.example.org",
     hostname_file="mail.example.org",
     mailname="example.org",
@@ -36,7 +36,7 @@ MACHINE = replace(
     vmail_folder="vmail:vmail:700",
     update_timers=True,
 )
-CONFIGURATIONS = list(wanted(MAIL, MACHINE).values())
+CONFIGURATIONS = list(wanted(SETTINGS, MACHINE).values())
 RULES_FILE = {RULES: FileState("0", "root", "root", "644")}
 FIREWALL = FirewallState(table=True, loaded=True, enabled=True)
 CERTIFICATE = CertificateState(
@@ -60,9 +60,9 @@ AT, LATER = 1795570000.0, 1795573600.0
 
 
 def deployed() -> Seen:
-    """Return what the facts say of a host on which nothing drifted."""
+    """Return the facts of a host on which nothing drifted."""
     states = {}
-    for path in judge.paths(MAIL, CONFIGURATIONS):
+    for path in judge.paths(SETTINGS, CONFIGURATIONS):
         states[path] = FileState("-", "root", "root", "755", AT, LATER)
     for configuration in CONFIGURATIONS:
         for file in configuration.files:
@@ -71,13 +71,13 @@ def deployed() -> Seen:
                 continue
             digest = hashlib.sha256(file.content.encode()).hexdigest()
             states[file.path] = FileState(digest, file.owner, file.group, file.mode, AT, LATER)
-    places = [place for each in CONFIGURATIONS for place in each.service.places(MAIL)]
+    places = [place for each in CONFIGURATIONS for place in each.service.places(SETTINGS)]
     for place in places:
         owner, _, group = place.owner.partition(":")
         states[place.path] = FileState("k", owner, group, place.mode, AT, LATER)
     return Seen(
         machine=MACHINE,
-        packages=PackageStates(frozenset(packages(MAIL, MACHINE)), False),
+        packages=PackageStates(frozenset(packages(SETTINGS, MACHINE)), False),
         units={
             each.name: ServiceState(each.service.unit, True, True, 7, "", "enabled, active")
             for each in CONFIGURATIONS
@@ -89,15 +89,15 @@ def deployed() -> Seen:
             listeners=(*LISTENERS, *LOCAL, SSH),
             certificate=CERTIFICATE,
             served=dict.fromkeys(TLS_PORTS, CERTIFICATE),
-            logins={"/etc/dovecot/users": tuple(MAIL.users)},
+            logins={"/etc/dovecot/users": tuple(SETTINGS.users)},
             superusers=("root",),
         ),
     )
 
 
 def drift(seen: Seen, **changes: Any) -> list[Row]:
-    mail = settings(**changes)
-    return judge.rows(mail, CONFIGURATIONS, seen, NOW, ssh={22})
+    host_settings = settings(**changes)
+    return judge.rows(host_settings, CONFIGURATIONS, seen, NOW, ssh={22})
 
 
 def with_state(path: str, **changes: Any) -> Seen:
@@ -180,7 +180,7 @@ def test_of_a_passwd_file_only_names_are_shown() -> None:
     changed = with_state(path, sha256="0")
     assert judge.readable(CONFIGURATIONS, changed.states) == []
     assert [row.found for row in drift(changed)] == ["changed (secret, not shown)"]
-    names = ("eve@example.org", *list(MAIL.users)[1:])
+    names = ("eve@example.org", *list(SETTINGS.users)[1:])
     seen = replace(changed, live=replace(changed.live, logins={path: names}))
     assert drift(seen) == [
         Row("login eve@example.org", "none", f"a line in {path}", when(AT)),
@@ -335,8 +335,8 @@ def test_certificates() -> None:
 
 def test_the_machine() -> None:
     seen = deployed()
-    system = replace(MACHINE, hostname="vps", mailname="", vmail_folder="root:root:755")
-    system = replace(system, clock_untried=True, update_timers=False, swap=0, swap_room=2**40)
+    machine = replace(MACHINE, hostname="vps", mailname="", vmail_folder="root:root:755")
+    machine = replace(machine, clock_untried=True, update_timers=False, swap=0, swap_room=2**40)
     live = replace(
         seen.live,
         superusers=("root", "toor"),
@@ -344,7 +344,7 @@ def test_the_machine() -> None:
     )
     installed = seen.packages.installed - {"opendkim"}
     states = PackageStates(installed, True, frozenset({"postfix"}))
-    seen = replace(seen, machine=system, live=live, packages=states)
+    seen = replace(seen, machine=machine, live=live, packages=states)
     assert {(row.what, row.found) for row in drift(seen)} == {
         ("host name", "vps"),
         ("/etc/mailname", "nothing"),

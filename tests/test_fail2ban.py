@@ -1,4 +1,4 @@
-"""services/fail2ban.py: what counts as a guess, and for whom it does not."""
+"""services/fail2ban.py: which log lines count as guesses, and from which addresses none does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PREFIX = r"\w+ \d+ [\d:]+ \S+ dovecot\[\d+\]: "
 
 
 def failures(lines: list[str]) -> list[tuple[str, str, str]]:
-    """Return (address, user, digits) of the lines that the filter takes, as fail2ban would."""
+    """Return (address, user, digits) of the lines that the filter matches, as fail2ban would."""
     parser = configparser.ConfigParser({"__prefix_line": PREFIX})
     parser.read_string(render("fail2ban/filter.conf.j2"))
     regexes = []
@@ -34,8 +34,8 @@ def failures(lines: list[str]) -> list[tuple[str, str, str]]:
     return [(match["ip"], match["USER"], match["HASH"]) for match in matches]
 
 
-# The lines of an IMAP, an IMAP, an IMAP, a POP3, two 587 sessions (PLAIN, LOGIN), and of one for a
-# name that both password files are asked for; and names with commas in them, and sshd's.
+# Lines of three IMAP sessions, one POP3 session, two on port 587 (PLAIN, LOGIN), and one for a name
+# that is looked up in both password files; also names with commas, and lines of sshd.
 @pytest.mark.parametrize(("release", "peer"), [("12", "172.27.0.2"), ("13", "172.25.0.2")])
 def test_the_filter_takes_the_refused_passwords_and_nothing_else(release: str, peer: str) -> None:
     lines = (FIXTURES / f"journal-{release}.txt").read_text().splitlines()
@@ -86,15 +86,15 @@ def test_the_jails_say_what_the_settings_say() -> None:
 
 
 def test_without_bans_nothing_is_installed_and_nothing_runs() -> None:
-    mail = settings().model_copy(update={"mail_ban": None})
-    assert not wanted(mail, MACHINE)["fail2ban"].enabled
-    assert "fail2ban" not in packages(mail, MACHINE)
+    host_settings = settings().model_copy(update={"mail_ban": None})
+    assert not wanted(host_settings, MACHINE)["fail2ban"].enabled
+    assert "fail2ban" not in packages(host_settings, MACHINE)
     assert "fail2ban" in packages(settings(), MACHINE)
 
 
 def test_trusted_networks_are_no_relay_clients() -> None:
-    mail = settings(mail_trusted_networks=["192.0.2.0/24", "2001:db8::/48"])
-    main = texts(mail)["/etc/postfix/main.cf"] or ""
+    host_settings = settings(mail_trusted_networks=["192.0.2.0/24", "2001:db8::/48"])
+    main = texts(host_settings)["/etc/postfix/main.cf"] or ""
     limits = "smtpd_client_event_limit_exceptions = $mynetworks, 192.0.2.0/24, [2001:db8::]/48\n"
     assert limits in main
     assert main.count("192.0.2.0/24") == 1
@@ -125,14 +125,15 @@ def test_wrong_settings_are_named(change: dict[str, object], problem: str) -> No
     assert settings_and_problems(data(**change))[1] == [problem]
 
 
-# ---- whom it does not count for ------------------------------------------------------------------
+# ---- addresses that it never counts --------------------------------------------------------------
 
 
 @pytest.fixture
 def counts(tmp_path: Path) -> Callable[..., bool]:
-    """Whether a failure counts, by the script that fail2ban asks."""
+    """Return a function: does a failure count, according to the script that fail2ban runs?"""
     control = tmp_path / "control"
-    control.write_text(render("fail2ban/control.j2", addresses=["192.0.2.9"], kept=5))
+    machine = replace(MACHINE, control_addresses=("192.0.2.9",))
+    control.write_text(texts(settings(), machine)[CONTROL_ADDRESSES] or "")
     script = render("fail2ban/ignore.j2", control=control, tried=tmp_path / "tried")
 
     def ask(*arguments: str) -> bool:
@@ -177,7 +178,7 @@ def test_their_file_is_read_back_and_the_address_of_this_run(tmp_path: Path) -> 
     path = tmp_path / "control"
     path.write_text(content or "")
     read = CONTROL.replace(CONTROL_ADDRESSES, str(path))
-    # As below sudo, which takes the variable away.
+    # As with sudo, which removes the variable.
     below = ["env", "-u", "SSH_CONNECTION", "sh", "-c", read]
     shell = ["env", "SSH_CONNECTION=198.51.100.7 5 192.0.2.25 22", "sh", "-c", '"$@"; :', "shell"]
     shown = subprocess.run([*shell, *below], capture_output=True, text=True, check=True).stdout

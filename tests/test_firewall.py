@@ -1,4 +1,4 @@
-"""facts/firewall.py and operations/firewall.py; what nft(8) makes of it is acceptance's."""
+"""facts/firewall.py and operations/firewall.py; acceptance/ tests the rules with nft(8)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.configuration import WantedFile, why_not
 from settings.models import Settings
 from tests.fake import commands
 from tests.inventory import settings
-from tests.plan import machine, packages, texts
+from tests.plan import packages, texts, vps
 
 SOCKETS = """\
 socket=udp   UNCONN 0      0           0.0.0.0:68       0.0.0.0:*    users:(("dhclient",pid=1,fd=7))
@@ -77,7 +77,7 @@ def test_a_kernel_without_nf_tables() -> None:
 
 
 def rules(settings: Settings, **changes: Any) -> str | None:
-    return texts(settings, replace(machine(), **changes))[RULES]
+    return texts(settings, replace(vps(), **changes))[RULES]
 
 
 def test_rules() -> None:
@@ -98,9 +98,9 @@ def test_rules_of_a_machine_without_ssh_and_other_ports() -> None:
 
 
 def test_switched_off() -> None:
-    mail = settings(mail_firewall=False).model_copy(update={"mail_ban": None})
-    assert rules(mail) is None
-    assert "nftables" not in packages(mail)
+    host_settings = settings(mail_firewall=False).model_copy(update={"mail_ban": None})
+    assert rules(host_settings) is None
+    assert "nftables" not in packages(host_settings)
     assert "nftables" in packages(settings())
 
 
@@ -156,11 +156,11 @@ def test_the_table_goes_only_where_there_is_one() -> None:
 
 class Ssh(SSHConnector):
     def __init__(self) -> None:
-        """Without what the real one reads from its host."""
+        """Skip what the real class reads from its host."""
 
 
 class Connection:
-    """A host whose next connection comes about, or not."""
+    """A host whose next connection succeeds or fails."""
 
     print_prefix = "[fake] "
 

@@ -1,6 +1,6 @@
 """
-Broken inventories, made by hypothesis and the same in every run: each is refused in words, one line
-a problem, or can be deployed: never a traceback, never a line in a file that no template wrote.
+Broken inventories from hypothesis, the same in every run. Each is either refused, with one line a
+problem, or can be deployed: no traceback, and no line in a file that no template wrote.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import hypothesis
 from hypothesis import HealthCheck, example, given
-from hypothesis import settings as options
 from hypothesis import strategies as st
 
 from preflight import settings_and_problems
@@ -18,7 +18,7 @@ from settings.models import Settings
 from tests.inventory import HASH, data
 from tests.plan import plan
 
-REPEATABLE = options(
+REPEATABLE = hypothesis.settings(
     max_examples=200,
     derandomize=True,
     database=None,
@@ -69,8 +69,8 @@ WHOLE: dict[str, Any] = data(
     mail_swap_size=2**30,
 )
 
-# What breaks parsers: ends of lines and strings, what templates, shells, Postfix, Dovecot and zone
-# files expand or take for syntax, look-alikes, paths, lengths.
+# What breaks parsers: ends of lines and strings; syntax of templates, shells, Postfix, Dovecot and
+# zone files; look-alikes, paths, lengths.
 NASTY = [
     *("", " ", "\n", "\r", "\0", "\t", "\x7f", "\x85", "\u2028", "\ud800", "\n\n", "\n x"),
     *("$x", "${x}", "$(id)", "`id`", "{{ x }}", "{% x %}", "%u", "%{user}", "{CRYPT}", "%s"),
@@ -114,7 +114,7 @@ junk = st.recursive(
 
 @st.composite
 def broken_text(draw: st.DrawFn, right: str) -> str:
-    """Return a value that was right, with something in it that is not."""
+    """Return a right value with something wrong in it, or in its place."""
     nasty = draw(texts)
     at = draw(st.sampled_from([0, len(right) // 2, len(right)]))
     return draw(st.sampled_from([right[:at] + nasty + right[at:], nasty, right.upper()]))
@@ -122,7 +122,7 @@ def broken_text(draw: st.DrawFn, right: str) -> str:
 
 @st.composite
 def broken(draw: st.DrawFn, right: Any) -> Any:
-    """Return a value of a key as somebody might get it wrong: at one place, or altogether."""
+    """Return a value that is wrong in one place, or as a whole."""
     if draw(st.integers(0, 4)) == 0:
         return draw(junk)
     if isinstance(right, str):
@@ -153,7 +153,7 @@ def inventories(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def judged(inventory: Mapping[str, Any]) -> Settings | None:
-    """Return the settings of an inventory that is taken; check how any other is refused."""
+    """Return the settings of a right inventory; check the problems of a wrong one, return None."""
     host_settings, problems = settings_and_problems(inventory)
     for problem in problems:
         assert re.match(r"mail_[^:]*", problem)
@@ -164,7 +164,7 @@ def judged(inventory: Mapping[str, Any]) -> Settings | None:
 
 
 def check_texts(texts: Mapping[str, str]) -> None:
-    """Check that nothing but line ends, and tabs of a template, is in a file beside text."""
+    """Check that the files hold only printable text, line ends and tabs."""
     for name, text in texts.items():
         assert text.replace("\n", "").replace("\t", "").isprintable(), name  # no lone surrogate
 
@@ -179,7 +179,7 @@ CIRCLE: list[Any] = []
 CIRCLE.append(CIRCLE)
 
 
-# Found by longer runs, and by hand.
+# The examples were found by longer runs, and by hand.
 @REPEATABLE
 @example({**WHOLE, "mail_relayhost": "::\n:25"})
 @example({**WHOLE, "mail_relayhost": "[::1%$x]:25"})
@@ -203,7 +203,7 @@ def test_an_inventory_is_refused_in_words_or_deployable(inventory: dict[str, Any
         check_texts(plan(host_settings))
 
 
-#: Where a value is text of its own choosing, and more of it is no more lines in any file.
+#: Key -> its value with a given text in it; whatever the text, no file may get more lines.
 PLACES: dict[str, Callable[[str], Any]] = {
     "mail_hostname": lambda value: value,
     "mail_dkim_selector": lambda value: value,
@@ -246,7 +246,7 @@ def lines(texts: Mapping[str, str]) -> dict[str, int]:
 
 @st.composite
 def values(draw: st.DrawFn) -> tuple[str, str]:
-    """Return a place, and a value for it that is right but for one thing."""
+    """Return a place and a value for it that is right except for one thing."""
     place = draw(st.sampled_from(sorted(PLACES)))
     return place, draw(broken_text(RIGHT[place]))
 
@@ -254,7 +254,7 @@ def values(draw: st.DrawFn) -> tuple[str, str]:
 EXPECTED = {place: lines(plan(Settings(**with_value(place, RIGHT[place])))) for place in PLACES}
 
 
-@options(REPEATABLE, max_examples=100)
+@hypothesis.settings(REPEATABLE, max_examples=100)
 @example(("mail_relayhost", "::\n:25"))
 @example(("mail_users.hash", HASH.replace("salts", "salt\1")))
 @given(values())

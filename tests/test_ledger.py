@@ -1,17 +1,17 @@
-"""acceptance/ledger.py: the judge of "nothing lost" has to see what is lost, wrong or double."""
+"""The ledger (acceptance/support): its judge finds what is lost, wrong or double."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
 
-from acceptance.ledger import Ledger
+from acceptance.support.ledger import Ledger
 
 ANN, BEN = "ann@example.org", "ben@example.org"
 
 
 def ledger(path: Path) -> tuple[Ledger, str, str]:
-    """A ledger with a message to both that was acknowledged, and one to ben that was not."""
+    """Return a ledger: one message to both was acknowledged, one to ben was not."""
     book = Ledger(path / "ledger", run="r")
     both, unsure = book.new([ANN, BEN]), book.new([BEN])
     book.acknowledged(both, [ANN, BEN])

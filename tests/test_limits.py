@@ -1,9 +1,12 @@
-"""remote/limits/limits.py: what is counted, what is refused, and until when."""
+"""remote/limits: what is counted, what is refused, and until when."""
 
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -11,28 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from limits.limits import (
-    DAY,
-    HOUR,
-    LIMITS,
-    REMEMBERED,
-    Counts,
-    Message,
-    Plan,
-    Refusal,
-    attributes,
-    daily_cap,
-    fits_at,
-    is_remote,
-    notice,
-)
+from limits.counts import Counts
+from limits.message import Message, Refusal, fits_at
+from limits.notice import notice
+from limits.plan import DAY, HOUR, LIMITS, Plan, daily_cap, is_remote
+from limits.policy import TRY_AGAIN, attributes
+from limits.storage import REMEMBERED
 
-from services import limits as operation
+import services.limits
+from layout import LIBRARY
 from settings.parsing import parse
 from tests.inventory import data, settings
+from tests.plan import texts, wanted
 
 NOW = 1_800_000_000 - 1_800_000_000 % 60
 ALICE = "alice@example.org"
+PLAN, PROGRAM = services.limits.PLAN.lstrip("/"), services.limits.PROGRAM.lstrip("/")
 
 
 def counts(folder: Path, warmup: Any = None, **limits: int) -> Counts:
@@ -44,8 +41,8 @@ def message(*remote: str, login: str = ALICE, recipients: int = 0) -> Message:
     return Message(login, recipients or len(remote) or 1, frozenset(remote))
 
 
-def refused(counts: Counts, mail: Message, now: int = NOW) -> str:
-    refusal = counts.take(mail, now)
+def refused(counts: Counts, submitted: Message, now: int = NOW) -> str:
+    refusal = counts.take(submitted, now)
     return refusal.limit if refusal else ""
 
 
@@ -230,7 +227,7 @@ def test_the_attributes_of_a_request() -> None:
 
 
 def test_the_notice_names_login_limit_and_time() -> None:
-    plan = Plan(**operation.plan(settings()))
+    plan = Plan(**services.limits.plan(settings()))
     text = notice(plan, ALICE, Refusal("limit", NOW), NOW)
     assert text.isascii()
     assert f"Subject: {ALICE} has reached its sending limit\n" in text
@@ -242,12 +239,95 @@ def test_what_is_remote(address: str, remote: bool) -> None:
     assert is_remote(address, ["example.org"]) is remote
 
 
+# ---- the program -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> Path:
+    """The files of the service below a folder, as they would be on a host."""
+    for file in wanted(settings(mail_limits={"messages_hour": 1}))[services.limits.NAME].files:
+        if file.content is not None:
+            path = tmp_path / file.path.lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.content)
+    return tmp_path
+
+
+def started(
+    root: Path, *arguments: str, listening: socket.socket | None = None, **environment: str
+) -> subprocess.Popen[str]:
+    """Start the program as its unit does; systemd passes the socket as descriptor 3."""
+    command = [sys.executable, *services.limits.PYTHON.split()[1:], *arguments, str(root / PLAN)]
+    return subprocess.Popen(
+        ["sh", "-c", 'exec "$@" 3<&0', "sh", *command],
+        cwd=root / LIBRARY.lstrip("/"),
+        env=environment,
+        stdin=listening.fileno() if listening else subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_unit_runs_what_is_deployed(deployed: Path) -> None:
+    unit = (deployed / "etc/systemd/system/mailhost-limits.service").read_text()
+    assert f"\nWorkingDirectory={LIBRARY}\nExecStart=/usr/bin/{services.limits.PYTHON} " in unit
+    sent = {path.name for path in (deployed / PROGRAM).iterdir()}
+    assert sent == {path.name for path in Path("remote/limits").glob("*.py")}
+    assert "__main__.py" in sent
+
+
+def test_the_single_file_of_earlier_versions_is_removed() -> None:
+    found = texts(settings(mail_limits={"messages_hour": 1}))
+    assert found["/usr/local/lib/mailhost/limits.py"] is None
+
+
+def test_the_deployed_program_answers_postfix_and_ends_by_sigterm(deployed: Path) -> None:
+    database = deployed / "counts.sqlite"
+    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as postfix:
+        listening.bind(str(deployed / "socket"))
+        listening.listen()
+        postfix.settimeout(30)
+        postfix.connect(str(deployed / "socket"))
+        process = started(deployed, str(database), listening=listening)
+
+        def ask(instance: int, state: str) -> str:
+            request = f"instance={instance}\nprotocol_state={state}\nsasl_username={ALICE}\n"
+            postfix.sendall(f"{request}recipient=bob@x.net\nrecipient_count=1\n\n".encode())
+            return postfix.recv(1000).decode()
+
+        assert [ask(1, "RCPT"), ask(1, "DATA")] == ["action=DUNNO\n\n"] * 2
+        assert ask(2, "DATA") == f"action={TRY_AGAIN}\n\n", "its recipients were named before"
+        process.terminate()
+        assert (process.communicate(timeout=30)[1], process.returncode) == ("", 0)
+    sent = sqlite3.connect(database).execute("SELECT login, messages, new FROM sent").fetchall()
+    assert sent == [(ALICE, 1, 1)]
+
+
+def test_the_program_imports_nothing_of_the_environment(deployed: Path) -> None:
+    evil = deployed / "evil"
+    evil.mkdir()
+    for name in ("json", "socket", "limits", "sitecustomize"):
+        (evil / f"{name}.py").write_text("raise SystemExit('taken over')")
+    process = started(
+        deployed, "--check", PYTHONPATH=str(evil), PYTHONSTARTUP=str(evil / "json.py")
+    )
+    assert (process.communicate(timeout=30)[1], process.returncode) == ("", 0)
+    assert not list(deployed.rglob("__pycache__"))
+
+
+def test_a_plan_that_cannot_be_read_is_refused(deployed: Path) -> None:
+    (deployed / PLAN).write_text("{}")
+    process = started(deployed, "--check")
+    assert "TypeError" in process.communicate(timeout=30)[1]
+    assert process.returncode == 1
+
+
 # ---- settings ----------------------------------------------------------------------------------
 
 
 def test_the_plan_is_what_the_service_reads() -> None:
-    mail = settings(mail_warmup={"start": "2026-12-01"}, mail_limits={"messages_day": 5})
-    plan = Plan(**json.loads(json.dumps(operation.plan(mail))))
+    host_settings = settings(mail_warmup={"start": "2026-12-01"}, mail_limits={"messages_day": 5})
+    plan = Plan(**json.loads(json.dumps(services.limits.plan(host_settings))))
     assert set(plan.limits) == set(LIMITS)
     assert plan.limits["messages_day"] == 5
     assert plan.warmup
@@ -257,12 +337,13 @@ def test_the_plan_is_what_the_service_reads() -> None:
 
 def test_without_limits_nothing_runs_but_for_a_warmup() -> None:
     for none in ({"mail_limits": dict.fromkeys(LIMITS, 0)}, {}):
-        mail = settings(**none)
+        host_settings = settings(**none)
         if not none:
-            mail = mail.model_copy(update={"mail_limits": None})
-        assert not operation.enabled(mail)
-    mail = settings(mail_limits=dict.fromkeys(LIMITS, 0), mail_warmup={"start": "2026-12-01"})
-    assert operation.enabled(mail)
+            host_settings = host_settings.model_copy(update={"mail_limits": None})
+        assert not services.limits.enabled(host_settings)
+    warmup = {"start": "2026-12-01"}
+    host_settings = settings(mail_limits=dict.fromkeys(LIMITS, 0), mail_warmup=warmup)
+    assert services.limits.enabled(host_settings)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""facts/live.py: what the host shows, parsed."""
+"""facts/live.py: its parser."""
 
 from __future__ import annotations
 

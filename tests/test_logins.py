@@ -1,4 +1,4 @@
-"""services/dovecot.py: exactly the inventory's users can log in."""
+"""operations/logins.py: only the inventory's users can log in, and all of them can."""
 
 from __future__ import annotations
 

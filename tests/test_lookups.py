@@ -1,4 +1,4 @@
-"""tasks/lookups.py and tasks/checks/servers.py: real questions, to name servers on this machine."""
+"""tasks/lookups.py and tasks/checks/servers.py, with real name servers on this machine."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_dead_resolver_costs_its_time_once(monkeypatch: pytest.MonkeyPatch) ->
         taken = time.monotonic() - began
     assert {view.error for view in answers} == {"the resolver 127.0.0.1 does not answer"}
     assert all(view.answers == () for view in answers)
-    assert taken < 40 * 2 * 0.1 / 8  # less than if each had waited
+    assert taken < 40 * 2 * 0.1 / 8  # an eighth of what waiting in turn takes
 
 
 def test_after_the_deadline_nobody_is_asked() -> None:
@@ -98,7 +98,7 @@ def test_every_authoritative_server_is_asked() -> None:
     said = verdict(
         view, lambda answer: RIGHT if "mail" in answer.records[0] else wrong("publish it")
     )
-    assert said.status == Status.OK  # that they differ is dns.servers' to say:
+    assert said.status == Status.OK  # another finding, dns.servers, says that they differ:
     found = servers.authoritative(view.zone, [view])
     assert (found.id, found.status, found.severity) == (
         "dns.servers",

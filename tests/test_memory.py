@@ -1,4 +1,4 @@
-"""docs/memory.md: its limits are those of the templates, and its sum is below 1 GB."""
+"""docs/memory.md: its limits are the templates', and its sum is below 1 GB."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.memory import unprovoked
 from services.dovecot import DOVECOT
 from services.postfix import POSTFIX
 from services.service import Service
+from testbed.memory import unprovoked
 from tests.inventory import settings
-from tests.plan import machine, texts
+from tests.plan import texts, vps
 
 DOCS = Path(__file__).resolve().parent.parent / "docs/memory.md"
 ROW = re.compile(r"^\| (\S*) ?\| ([^|]*)\| (\d+) \| ([\d.]+) \| (\d+) \|$", re.MULTILINE)
@@ -24,7 +24,7 @@ FORWARD = {"mail_aliases": {"outside": ["friend@elsewhere.org"]}}
 
 
 def processes(daemon: str) -> int:
-    """Return how many processes the table allows a daemon."""
+    """Return the number of processes that the table allows a daemon."""
     return next(count for _, name, count, _, _ in ROWS if name == daemon)
 
 
@@ -38,13 +38,13 @@ def test_the_sum_is_right_and_leaves_room() -> None:
 
 @pytest.mark.parametrize("release", ["12", "13"])
 def test_postfixs_processes(release: str) -> None:
-    found = texts(settings(**FORWARD), machine(release))
+    found = texts(settings(**FORWARD), vps(release))
     main, master = found["/etc/postfix/main.cf"] or "", found["/etc/postfix/master.cf"] or ""
     default = int(re.findall(r"^default_process_limit = (\d+)", main, re.MULTILINE)[0])
     allowed: dict[str, int] = {}
     for line in master.splitlines():
         fields = line.split()
-        unused = fields[:1] == ["relay"]  # for relay_domains, of which there are none
+        unused = fields[:1] == ["relay"]  # only for relay_domains, and there are none
         if len(fields) >= 8 and not line.startswith(("#", " ")) and not unused:
             limit = default if fields[6] == "-" else int(fields[6])
             allowed[fields[7]] = allowed.get(fields[7], 0) + limit
@@ -56,7 +56,7 @@ def test_postfixs_processes(release: str) -> None:
 
 @pytest.mark.parametrize("release", ["12", "13"])
 def test_dovecots_processes(release: str) -> None:
-    text = texts(settings(), machine(release))["/etc/dovecot/dovecot.conf"] or ""
+    text = texts(settings(), vps(release))["/etc/dovecot/dovecot.conf"] or ""
     limits = dict(re.findall(r"^service (\S+) \{[^}]*?process_limit = (\d+)", text, re.MULTILINE))
     assert int(limits["imap"]) == processes("imap")
     assert int(limits["pop3"]) == processes("pop3")

@@ -1,4 +1,4 @@
-"""probe/: what it says of services that answer in the wrong way, here and without Docker."""
+"""remote/probe: what it reports of services that answer wrongly, without Docker."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
-from probe import __main__ as program
 from probe import mail, milters
+from probe.__main__ import CHECKS, faults
 from probe.fault import Fault
 
 
@@ -32,7 +32,7 @@ def server(listener: socket.socket, serve: Callable[[socket.socket], None]) -> I
 
 
 def says(*lines: bytes) -> Callable[[socket.socket], None]:
-    """A service that says the first line, then one for each that it hears."""
+    """A service that sends the first line, then one for each line that it receives."""
 
     def serve(connection: socket.socket) -> None:
         heard = connection.makefile("rb")
@@ -87,7 +87,7 @@ def test_nobody_listens() -> None:
 
 
 def packets(*answers: bytes) -> Callable[[socket.socket], None]:
-    """A milter that has an answer for each command but the macros."""
+    """A milter with an answer for each command except macros."""
 
     def serve(connection: socket.socket) -> None:
         stream = connection.makefile("rb")
@@ -103,7 +103,7 @@ def packets(*answers: bytes) -> Callable[[socket.socket], None]:
 
 @pytest.fixture
 def milter_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where a milter may listen; it is asked with the tests' own rights."""
+    """Return a path where a milter may listen; the probe asks it with the tests' own rights."""
     monkeypatch.setattr(milters, "as_account", lambda _name: nullcontext())
     return str(tmp_path / "milter")
 
@@ -150,16 +150,16 @@ def test_each_service_says_the_first_thing_that_is_wrong(monkeypatch: pytest.Mon
         if port != "25":
             raise Fault(f"port {port}: no")
 
-    monkeypatch.setattr(program, "PATIENCE", 0.0)
-    monkeypatch.setattr(program, "states", lambda units: dict.fromkeys(units, "active"))
-    monkeypatch.setitem(program.CHECKS, "greets", greets)
+    monkeypatch.setattr("probe.__main__.PATIENCE", 0.0)
+    monkeypatch.setattr("probe.__main__.states", lambda units: dict.fromkeys(units, "active"))
+    monkeypatch.setitem(CHECKS, "greets", greets)
     lines = ["a a.service greets 25", "b b.service greets 1", "b b.service greets 2"]
-    assert program.faults(lines) == {"b.service": "b: port 1: no"}
+    assert faults(lines) == {"b.service": "b: port 1: no"}
 
 
 def test_one_that_dies_while_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     told = iter(["active", "failed"])
-    monkeypatch.setattr(program, "states", lambda units: dict.fromkeys(units, next(told)))
-    monkeypatch.setitem(program.CHECKS, "greets", lambda port: None)
+    monkeypatch.setattr("probe.__main__.states", lambda units: dict.fromkeys(units, next(told)))
+    monkeypatch.setitem(CHECKS, "greets", lambda port: None)
     lines = ["a a.service runs a.service", "a a.service greets 25"]
-    assert program.faults(lines) == {"a.service": "a: a.service is failed"}
+    assert faults(lines) == {"a.service": "a: a.service is failed"}

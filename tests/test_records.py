@@ -1,4 +1,4 @@
-"""services/: a service is declared once, and everything else follows from its record."""
+"""services/: everything else follows from a service's record."""
 
 from __future__ import annotations
 
@@ -15,14 +15,24 @@ from services.all import ALL
 from services.configuration import configurations, secrets, unseen, wanted_packages, watched
 from services.service import RELOAD, RESTART, File, Service
 from tasks.checks.machine import expected
-from tasks.drifts import machine as packages_on_host
-from tasks.drifts import units
+from tasks.drifts import machine, units
 from tests.inventory import settings
 from tests.plan import VPS, wanted
 from wanted.rendering import TEMPLATES
 
 SYSTEM = "/etc/systemd/system"
-#: What each service has to do when one of these has changed; nothing for any other of its files.
+LIMITS_MODULES = [
+    "__init__",
+    "__main__",
+    "counts",
+    "message",
+    "notice",
+    "plan",
+    "policy",
+    "server",
+    "storage",
+]
+#: Service -> path -> what it needs after a change of that file; other files need nothing.
 EFFECTS = {
     "systemd-journald": {"/etc/systemd/journald.conf.d/mailhost.conf": RESTART},
     "opendkim": {
@@ -41,7 +51,8 @@ EFFECTS = {
         f"{SYSTEM}/postsrsd.service.d/mailhost.conf": RESTART,
     },
     "mailhost-limits.socket": {
-        "/usr/local/lib/mailhost/limits.py": RESTART,
+        **{f"/usr/local/lib/mailhost/limits/{name}.py": RESTART for name in LIMITS_MODULES},
+        "/usr/local/lib/mailhost/limits.py": RESTART,  # of earlier versions: it must not exist
         "/etc/mailhost/limits.json": RESTART,
         f"{SYSTEM}/mailhost-limits.socket": RESTART,
         f"{SYSTEM}/mailhost-limits.service": RESTART,
@@ -99,7 +110,7 @@ def test_what_a_service_follows_and_sees_is_another_ones(service: Service) -> No
     others = [each for each in ALL if each is not service]
     theirs = {file.path for each in others for file in each.files}
     assert service.affected_by.keys() <= theirs
-    # What it needs to see is somebody's secret, or beside one: else nothing hides it.
+    # Each path that it needs to see is another service's secret, or beside one: else it is visible.
     hidden = [path for each in others for path in secrets(each)]
     for path in service.sees:
         assert any(PurePosixPath(path).is_relative_to(each) for each in hidden), path
@@ -115,7 +126,7 @@ def test_a_secret_that_must_go_is_not_shown_either() -> None:
 
 def test_no_two_services_share_a_name_a_file_or_a_port() -> None:
     names = [each.name for each in ALL]
-    paths = [file.path for each in ALL for file in each.files]
+    paths = [(file.path, file.release) for each in ALL for file in each.files]
     ports = [port for each in ALL for port in each.ports]
     for found in (names, paths, ports):
         assert len(found) == len(set(found))
@@ -130,8 +141,16 @@ def test_nothing_is_hidden_that_a_service_reads(service: Service) -> None:
         assert not any(PurePosixPath(path).is_relative_to(each) for each in hidden), path
 
 
+def test_what_lies_beside_a_file_that_is_read_stays_hidden() -> None:
+    (postsrsd,) = (each for each in ALL if each.name == "postsrsd")
+    assert "/etc/postfix/tables" in unseen(postsrsd, ALL)
+    assert "/etc/postfix" not in unseen(postsrsd, ALL)
+    (opendkim,) = (each for each in ALL if each.name == "opendkim")
+    assert "/etc/postfix/tables/relay_login" in unseen(opendkim, ALL)
+
+
 def test_every_secret_of_the_host_is_hidden_from_who_does_not_read_it() -> None:
-    # OpenDMARC reads nothing of anybody else.
+    # OpenDMARC reads no file of another service.
     (opendmarc,) = (each for each in ALL if each.name == "opendmarc")
     assert unseen(opendmarc, ALL) == [
         "/etc/dkimkeys",
@@ -159,7 +178,7 @@ TOY = Service(
 
 @pytest.fixture
 def toy_template(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have one more template."""
+    """Add a template."""
     template = jinja2.DictLoader({"toy.conf.j2": "hide {{ unseen | join(' ') }}\n"})
     assert TEMPLATES.loader
     monkeypatch.setattr(TEMPLATES, "loader", jinja2.ChoiceLoader([template, TEMPLATES.loader]))
@@ -167,12 +186,12 @@ def toy_template(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("toy_template")
 def test_a_service_more_is_one_record_and_one_template() -> None:
-    services, host = (*ALL, TOY), settings()
-    found = configurations(services, host, VPS)
+    services, host_settings = (*ALL, TOY), settings()
+    found = configurations(services, host_settings, VPS)
     toy = found["toy"]
     # packages
-    assert "toyd" in wanted_packages(services, host, VPS)
-    # activation, and what is asked afterwards
+    assert "toyd" in wanted_packages(services, host_settings, VPS)
+    # activation and probes
     steps = activation({}, watched(services))
     assert steps[-2:] == [("enable", "toy", "toy.service"), ("start", "toy", "toy.service")]
     (fact,) = (each for each in watched(services) if each.name == "toy")
@@ -182,15 +201,15 @@ def test_a_service_more_is_one_record_and_one_template() -> None:
         "toy toy.service answers /run/toy.sock",
     ]
     # check
-    assert expected(host, services)[-1] == "toy"
+    assert expected(host_settings, services)[-1] == "toy"
     # drift
     stopped = {"toy": ServiceState("toy.service", True, False, 0, "start", "enabled, inactive")}
     (row,) = units.states([toy], stopped, set())
     assert (row.what, row.found) == ("toy", "inactive")
     nothing = PackageStates(frozenset(), False)
-    missing = packages_on_host.packages(wanted_packages(services, host, VPS), nothing)
+    missing = machine.packages(wanted_packages(services, host_settings, VPS), nothing)
     assert "package toyd" in [row.what for row in missing]
-    # sandbox: it sees nobody's secrets, and nobody sees its own
+    # sandbox: it sees no other service's secrets, and none sees its secret
     assert "/etc/dkimkeys" in (toy.files[0].content or "")
     drop_in = next(file for file in found["dovecot"].files if file.path.endswith("mailhost.conf"))
     assert "-/etc/toy.conf " in (drop_in.content or "")

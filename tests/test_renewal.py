@@ -1,4 +1,4 @@
-"""services/renewal.py and remote/renewal: when a certificate is replaced, and by which."""
+"""services/renewal.py and remote/renewal: when which certificate replaces another."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from operations.certificate import renew
 from preflight import settings_and_problems
 from services import renewal
 from settings.models import Settings
-from tasks.checks import tls as checks
+from tasks.checks import tls
 from tasks.checks.finding import Status
 from tasks.drifts import network
 from tests.fake import commands
@@ -136,8 +136,8 @@ def test_only_what_answers_on_port_80_opens_it(tmp_path: Path) -> None:
     assert opened in (texts(with_tls(**ACME))[RULES] or "")
     hook = tmp_path / "hook"
     hook.write_text("#!/bin/sh\n")
-    for tls in (FILES, {"mode": "self-signed"}, {**ACME, "hook": str(hook)}):
-        assert opened not in (texts(with_tls(**tls))[RULES] or "")
+    for other in (FILES, {"mode": "self-signed"}, {**ACME, "hook": str(hook)}):
+        assert opened not in (texts(with_tls(**other))[RULES] or "")
     assert "uacme" in packages(with_tls(**ACME))
     assert "uacme" not in packages(with_tls(**FILES))
 
@@ -164,7 +164,7 @@ ISSUED = CertificateState(
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({}, []),  # the timer has still a day
+        ({}, []),  # the timer still has a day
         ({"not_after": AT - timedelta(days=1)}, ["ends on 2026-11-24"]),
         ({"names": NAMES[:1]}, ["not for imap.example.org"]),
         ({"self_signed": True}, ["self-signed"]),
@@ -185,8 +185,8 @@ def test_drift_of_what_the_host_renews(
 )
 def test_a_check_warns_when_the_renewal_is_late(life: float, left: float, late: bool) -> None:
     shown = x509.load_pem_x509_certificate(certificate(life=life, left=left))
-    served = dict.fromkeys(checks.PORTS, checks.Served(certificate=shown, version="TLSv1.3"))
-    finding = checks.certificate(with_tls(**ACME), served, NOW)
+    served = dict.fromkeys(tls.PORTS, tls.Served(certificate=shown, version="TLSv1.3"))
+    finding = tls.certificate(with_tls(**ACME), served, NOW)
     assert finding.status == (Status.FAILED if late else Status.OK)
     assert ("mailhost-certificate" in finding.remedy) == late
 
@@ -232,7 +232,7 @@ CA = certificate(("Authority",), 900, 800, key=1, by=1, ca=True)
 
 
 class Host:
-    """A folder in which certificate.sh finds itself on a host."""
+    """A folder that looks like a host to certificate.sh."""
 
     def __init__(self, root: Path, **tls: Any) -> None:
         self.pem = root / "etc/ssl/mail/mail.pem"
@@ -332,7 +332,7 @@ def test_files_of_other_software_are_followed(tmp_path: Path) -> None:
     assert host.due() == f"{host.cert} and {host.key} are others"
 
 
-# ---- what answers on port 80, and external accounts ---------------------------------------------
+# ---- the responder on port 80, and external accounts --------------------------------------------
 
 
 def test_only_tokens_are_served(tmp_path: Path) -> None:

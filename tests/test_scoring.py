@@ -1,4 +1,4 @@
-"""tasks/scoring: the message as it is sent and received, SpamAssassin's view, what is printed."""
+"""tasks/scoring: the message as sent and as received, SpamAssassin's rules, the printed score."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_no_report_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert seen in part.finding.seen
 
 
-# ---- where, and what is printed ------------------------------------------------------------------
+# ---- places to connect to, and the printed score -------------------------------------------------
 
 
 def test_where_the_host_is_reached() -> None:

@@ -1,4 +1,4 @@
-"""tasks/scoring: the captured message with DNS as it should be, and with each record wrong."""
+"""tasks/scoring: the captured message with right DNS, and with each record wrong in turn."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from operations import activation, machine, signing_keys
+from operations import activation, machine, scripts, signing_keys
 from operations.scripts import shell
 from services import dovecot, fail2ban, limits, opendkim, opendmarc, postfix, renewal, web
 
@@ -20,6 +20,8 @@ SENT = sorted(
 )
 INCLUDED = ("lock.sh", "put_back.sh")
 PROGRAMS = [name for name in SENT if not name.endswith(INCLUDED)]
+TRANSACTION = ["transaction/activate", "transaction/remove", "transaction/replace"]
+FIREWALL = ["firewall/confirm", "firewall/remove", "firewall/try"]
 IN_PYTHON = {
     "checks": "\n".join(
         service._CHECK
@@ -46,11 +48,32 @@ def test_a_script_needs_no_other_file(name: str) -> None:
     assert not re.search(r"^\s*(\.|source) ", text, re.M)
 
 
-def test_what_a_script_includes_stands_in_its_place_once() -> None:
-    for name in ("transaction/replace.sh", "transaction/activate.sh", "packages/install.sh"):
-        text = shell(name)
-        assert text.count("/run/mailhost/lock") == 1
-        assert text.index("set -") < text.index("flock") < text.index("shift")
+def test_what_a_script_includes_stands_in_its_place_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {
+        "a/program.sh": "one\n. ./first.sh\n. ../b/second.sh\nfour\n  . ./not.sh\n",
+        "a/first.sh": "two\n",
+        "b/second.sh": ". ../a/first.sh\nthree\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(scripts, "_REMOTE", tmp_path)
+    assert shell("a/program.sh") == "one\ntwo\nthree\nfour\n  . ./not.sh\n"
+
+
+@pytest.mark.parametrize(
+    ("lock", "names"),
+    [
+        ("9>/run/mailhost/lock", ["packages/install", *TRANSACTION]),
+        ("8>/run/mailhost/firewall.lock", FIREWALL),
+    ],
+)
+def test_a_lock_is_taken_before_anything_is_done(lock: str, names: list[str]) -> None:
+    for name in names:
+        lines = [line for line in shell(f"{name}.sh").splitlines() if line and line[0] != "#"]
+        done = [line for line in lines if not line.startswith(("set ", "umask "))]
+        assert done[:2] == ["mkdir -p /run/mailhost", f"exec {lock}"], name
 
 
 def test_every_script_is_sent_and_is_there() -> None:

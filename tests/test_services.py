@@ -1,4 +1,4 @@
-"""facts/services.py: does each service run the configuration that is on disk?"""
+"""facts/services.py: whether each service runs the configuration on disk."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_needed_action_of_a_service_started_at_100(
     ],
 )
 def test_captured_output(release: str, postfix: ServiceState) -> None:
-    """Of a host where opendkim.conf, dovecot.conf and main.cf were touched."""
+    """The host is one where opendkim.conf, dovecot.conf and main.cf were touched."""
     states = parse_services(
         (FIXTURES / f"services-{release}.txt").read_text().splitlines(), WATCHED
     )

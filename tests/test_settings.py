@@ -396,7 +396,7 @@ def test_a_removed_user_needs_no_hash() -> None:
     assert list(host_settings.users) == ["alice@example.org"]
 
 
-# Once taken, and then the host, a service or DNS had to refuse it, or took it for something else.
+# Values that were once accepted: the host, a service or DNS then refused or misread them.
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
@@ -452,7 +452,7 @@ def test_a_name_of_the_host_is_listed_once() -> None:
 
 
 def test_thousands_of_aliases_in_a_row_and_across() -> None:
-    """Followed one by one they are a deep recursion, and each with three ways on 3 to the 60th."""
+    """One after another they make a deep recursion; with three targets each, 3**60 paths."""
     row = {f"a{at}": [f"a{at + 1}"] for at in range(3000)} | {"a3000": ["alice"]}
     assert problems(mail_aliases=row) == []
     across = {f"b{at}": [f"b{to}" for to in range(at + 1, at + 4)] for at in range(60)}

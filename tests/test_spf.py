@@ -73,7 +73,7 @@ def test_results(record: str, address: str, result: str) -> None:
         ("v=spf1 ip4:192.0.2.25 -all", 0),
         ("v=spf1 a mx ~all", 2),
         ("v=spf1 include:outer.example.net exists:x.example.net ptr ~all", 4),
-        ("v=spf1 ip4:192.0.2.25 a ~all", 1),  # what comes after the match counts for the others
+        ("v=spf1 ip4:192.0.2.25 a ~all", 1),  # terms after the match count: other senders need them
         ("v=spf1 redirect=inner.example.net", 1),
     ],
 )
@@ -105,7 +105,7 @@ def test_an_include_that_does_not_answer() -> None:
 
 
 def received(record: str, address: str = "192.0.2.25", sender: str = "alice-jo@example.com") -> str:
-    """Return a receiver's result where example.com publishes this record."""
+    """Return a receiver's result if example.com publishes this record."""
 
     class Published(Told):
         def ask(self, name: str, kind: str) -> Answer:
@@ -134,7 +134,7 @@ def received(record: str, address: str = "192.0.2.25", sender: str = "alice-jo@e
         ("v=spf1 a:x.test a:y.test ip4:192.0.2.25 -all", "pass"),
         ("v=spf1 a:x.test a:y.test a:z.test ip4:192.0.2.25 -all", "permerror"),  # void look-ups
         ("v=spf1 ip4:192.0.2.25 a:x.test/99 -all", "permerror"),  # 4.6: syntax comes first
-        ("v=spf1 ip4:192.0.2.25 include:loop.example.net", "pass"),  # not needed any more
+        ("v=spf1 ip4:192.0.2.25 include:loop.example.net", "pass"),  # never reached
         ("v=spf1 include:loop.example.net", "permerror"),
         ("v=spf1 include:silent.example.net ip4:192.0.2.25", "temperror"),
         ("v=spf1 redirect=no.example.net", "permerror"),

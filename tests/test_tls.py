@@ -1,4 +1,4 @@
-"""facts/tls.py and services/tls.py: when a self-signed certificate is made again."""
+"""facts/tls.py and operations/certificate.py: when a self-signed certificate is replaced."""
 
 from __future__ import annotations
 

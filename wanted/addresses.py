@@ -1,4 +1,4 @@
-"""Who receives and who sends as which address: pure functions of the settings."""
+"""Addresses: who receives their mail, and who may send as them. Pure functions of the settings."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator
 from settings.models import Settings
 from settings.values import PASSWORD_REMEDY, UNKNOWN, fqdn, local_part
 
-#: RFC 2142, and the two names that a machine's own mail goes to: they always end somewhere.
+#: RFC 2142's names, and the two that a machine's own mail goes to. Each always has a recipient.
 RFC_2142_NAMES = (
     *("postmaster", "abuse", "hostmaster", "webmaster", "www", "noc", "security", "info", "sales"),
     *("support", "marketing", "usenet", "news", "uucp", "ftp", "root", "mailer-daemon"),
 )
 
-#: A dot-atom (RFC 5322, section 3.2.3), less what Postfix or another host may take for a command, a
-#: file, a route or an option.
+#: A dot-atom (RFC 5322, section 3.2.3), without what Postfix or another host may take for a
+#: command, a file, a route or an option.
 _TARGET = re.compile(r"[a-z0-9_#&'*=?^{}~$+][a-z0-9_#&'*=?^{}~$+./|`-]*", re.ASCII)
 
-#: The sender of `make score`: it has a login while that runs, and never a mailbox.
+#: The sender of `make score`. It has a login while that runs, and never a mailbox.
 SCORE_SENDER = "mailhost-probe"
 
 
@@ -29,8 +29,9 @@ def score_sender(settings: Settings) -> str:
 
 def aliases(settings: Settings) -> dict[str, list[str]]:
     """
-    Return alias -> targets, all of them full addresses: the inventory's, and RFC 2142's names of
-    every domain. Those lead to the primary postmaster, and he is root's alias or the first user.
+    Return alias -> targets, all full addresses: the inventory's aliases, and RFC 2142's names in
+    every domain. The latter lead to the primary domain's postmaster, who is root's alias if there
+    is one, and otherwise the first user.
     """
     found = dict(settings.aliases)
     postmaster, root = (f"{name}@{settings.primary_domain}" for name in ("postmaster", "root"))
@@ -51,7 +52,7 @@ def _first_user(settings: Settings) -> str:
 
 
 def implicit_mailbox(settings: Settings) -> str | None:
-    """Return postmaster's address where nobody reads his mail: it is kept, without a login."""
+    """Return postmaster's address if it leads to nobody: a mailbox without login keeps its mail."""
     postmaster, root = (f"{name}@{settings.primary_domain}" for name in ("postmaster", "root"))
     if settings.users or postmaster in settings.aliases or root in settings.aliases:
         return None
@@ -59,7 +60,7 @@ def implicit_mailbox(settings: Settings) -> str | None:
 
 
 def machine_sites(settings: Settings) -> tuple[str, ...]:
-    """Return the names of this machine itself, as mail that is written on it may have them."""
+    """Return the domains that mail written on this machine may have for the machine itself."""
     return settings.mail_hostname, "localhost", f"localhost.{settings.primary_domain}"
 
 
@@ -75,17 +76,17 @@ def remote_targets(settings: Settings) -> list[str]:
 
 
 def mailboxes(settings: Settings) -> list[str]:
-    """Return every address that has a mailbox."""
+    """Return every address with a mailbox: the users, and the implicit one."""
     implicit = implicit_mailbox(settings)
     return [*settings.users, *([implicit] if implicit else [])]
 
 
 def sender_logins(settings: Settings) -> dict[str, list[str]]:
-    """Return own address -> logins that may send as it: the user, or whom an alias leads to."""
+    """Return address -> logins that may send as it: the user, and users whom an alias leads to."""
     all_aliases = aliases(settings)
 
     def reached(alias: str) -> Iterator[str]:
-        """Follow the aliases; a set of what was seen ends every loop, and no depth is too much."""
+        """Yield users that it leads to; no recursion, and a set of names seen ends loops."""
         seen, ahead = {alias}, list(all_aliases[alias])
         while ahead:
             target = ahead.pop()
@@ -103,9 +104,9 @@ def sender_logins(settings: Settings) -> dict[str, list[str]]:
 
 
 def problems(settings: Settings) -> list[str]:
-    """Return what is wrong with the users and aliases among each other, one line each."""
+    """Return what is wrong with users and aliases, one line each with its remedy."""
     if settings.mail_domains == [UNKNOWN]:
-        return []  # said already, and nothing could be right without the domains
+        return []  # reported already, and without domains every address would be wrong
     return [
         *_name_problems(settings, "mail_users", settings.mail_users),
         *_name_problems(settings, "mail_aliases", settings.mail_aliases),
@@ -166,9 +167,9 @@ def _exists(settings: Settings, target: str) -> bool:
 def _loops(settings: Settings) -> list[str]:
     """Report each loop once. An alias that lists its own user is a copy, not a loop."""
     loops: dict[frozenset[str], list[str]] = {}
-    ended: set[str] = set()  # leads to no loop that is not known: each alias is followed once
+    ended: set[str] = set()  # followed already, with every loop reported
     for alias in settings.aliases:
-        path: dict[str, Iterator[str]] = {}  # where we are, each with its targets that are left
+        path: dict[str, Iterator[str]] = {}  # the way here -> targets left at each step
         ahead: str | None = alias
         while path or ahead:
             if ahead in path:

@@ -1,4 +1,4 @@
-"""A certificate that the inventory brings: its fit with its key, its chain and the host's names."""
+"""A certificate of the inventory: does it fit its key, its chain and the host's names?"""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from settings.tls import Files
 
 
 def combined_pem(settings: Settings) -> str | None:
-    """Return private key, certificate and chain in one text; None unless the inventory has them."""
+    """Return private key, certificate and chain in one text; None if the inventory has none."""
     tls = settings.mail_tls
     if not isinstance(tls, Files):
         return None
-    # Normalised: openssl's tools write text around a PEM block, and keys in several forms.
+    # In one form: openssl's tools write text around a PEM block, and keys in several forms.
     key = load_pem_private_key(read_file(tls.key).encode(), None)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     chain = x509.load_pem_x509_certificates(read_file(tls.cert).encode())
@@ -35,9 +35,9 @@ def combined_pem(settings: Settings) -> str | None:
 
 def problems(settings: Settings, now: datetime | None = None) -> list[str]:
     """
-    Return what is wrong with the certificate files of `mail_tls`, one line each.
+    Return what is wrong with the certificate files of `mail_tls`, one line each with its remedy.
 
-    + now: when they have to be valid; the present unless a test says otherwise
+    + now: when they have to be valid; the present if not given
     """
     tls = settings.mail_tls
     if not isinstance(tls, Files):
@@ -93,7 +93,7 @@ def _chain_problems(
 
 
 def uncovered(covered: Collection[str], names: Sequence[str]) -> list[str]:
-    """Return the names that a certificate for the covered names is not valid for."""
+    """Return the names that are not covered, neither by themselves nor by a wildcard."""
     return [
         name
         for name in names
@@ -102,7 +102,7 @@ def uncovered(covered: Collection[str], names: Sequence[str]) -> list[str]:
 
 
 def names_of(certificate: x509.Certificate) -> set[str]:
-    """Return the host names that a certificate is for (RFC 6125: the common name is none)."""
+    """Return the host names of a certificate (RFC 6125: the common name does not count)."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -111,7 +111,7 @@ def names_of(certificate: x509.Certificate) -> set[str]:
 
 
 def warnings(settings: Settings, now: datetime | None = None) -> list[str]:
-    """Return a line where the certificate of `mail_tls` ends in less than 14 days after `now`."""
+    """Return a line if the certificate of `mail_tls` ends less than 14 days after `now`."""
     tls = settings.mail_tls
     if not isinstance(tls, Files):
         return []

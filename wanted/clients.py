@@ -1,6 +1,6 @@
 """
-What mail programs set themselves up by, as pure functions of the settings: Mozilla's autoconfig,
-Outlook's autodiscover, Apple's profile; and a sheet for programs that know none of them.
+Documents by which mail programs set themselves up, as pure functions of the settings: Mozilla's
+autoconfig, Outlook's autodiscover, Apple's profile; and a sheet for all other programs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from wanted.rendering import render
 
 
 def documents(settings: Settings) -> dict[str, str]:
-    """Return path -> text of all that a web server has to serve: HOST/PATH, for HTTPS."""
+    """Return HOST/PATH -> text of all that a web server has to serve over HTTPS."""
     found: dict[str, str] = {}
     for domain in settings.mail_domains:
         found |= {
@@ -40,8 +40,8 @@ def mobileconfig(settings: Settings, domain: str) -> str:
     """
     Return the profile for iPhone, iPad and Mac, which asks for name, address and password.
 
-    A profile of the same identifier replaces the earlier one; the UUIDs are of the names alone, so
-    that the text stays the same.
+    A profile replaces an earlier one with the same identifier. The UUIDs depend on the names only,
+    so that the text stays the same.
     """
     host = settings.mail_hostname
     return render(
@@ -60,11 +60,11 @@ def _uuid(name: str) -> str:
 
 def sheet(settings: Settings, user: str) -> str:
     """
-    Return what somebody types into a mail program by hand, in English and Chinese.
+    Return the settings to type into a mail program by hand, in English and Chinese.
 
     + user: name or address of a user of these settings
 
-    Raises ValueError where there is none of that name.
+    Raises ValueError if there is no such user.
     """
     address = settings.address(user)
     if address not in settings.users:

@@ -12,13 +12,14 @@ import dns.reversename
 from settings.models import Settings
 from wanted import mta_sts
 
+#: Seconds.
 TTL = 3600
 #: Ports that get a TLSA record: server-to-server SMTP, and client ports that use TLS.
 DANE_PORTS = (25, 465, 587, 993, 995)
 AT_THE_PROVIDER = "At the provider of the address, not in your zone"
 
-# Mail programs find the server by the address alone with these SRV records (RFC 6186, RFC 8314):
-# (service, priority, port, purpose). They prefer a low priority: TLS from the start, and IMAP.
+# SRV records by which mail programs find the server from an address (RFC 6186, RFC 8314): (service,
+# priority, port, purpose). Low priorities are preferred: TLS from the start, and IMAP.
 _SERVICES = (
     ("_submissions", 0, 465, "sending, in TLS"),
     ("_submission", 5, 587, "sending, by STARTTLS"),
@@ -35,7 +36,7 @@ class Record:
     One record to publish.
 
     + name: fully qualified, without the final dot
-    + content: as in a zone file, but the text of TXT is whole and without quotes
+    + content: as in a zone file, but the text of a TXT record is whole and without quotes
     + why: one line for the person who publishes it
     + required: mail is lost, refused or forged without it; the others help or add safety
     """
@@ -51,8 +52,8 @@ def records(settings: Settings, keys: Mapping[str, str], tls_key: str = "") -> l
     """
     Return every record to publish for this host.
 
-    + keys: domain -> public key (base64 of the DER form), from the host's SigningKeys
-    + tls_key: SHA-256 of the certificate's public key; "" where it changes or is not known
+    + keys: domain -> public DKIM key (base64 of the DER form), see facts/opendkim.py
+    + tls_key: SHA-256 of the certificate's public key; "" if it changes or is not known
     """
     return list(chain.from_iterable(grouped(settings, keys, tls_key).values()))
 
@@ -60,7 +61,7 @@ def records(settings: Settings, keys: Mapping[str, str], tls_key: str = "") -> l
 def grouped(
     settings: Settings, keys: Mapping[str, str], tls_key: str = ""
 ) -> dict[str, list[Record]]:
-    """Return heading -> records: of the host, of each domain, and of the address's provider."""
+    """Return heading -> records: the host's, each domain's, and those at the address's provider."""
     groups = {
         f"The host {settings.mail_hostname}": _host_records(settings) + tlsa(settings, tls_key)
     }
@@ -101,7 +102,7 @@ def _host_records(settings: Settings) -> list[Record]:
 
 
 def tlsa(settings: Settings, tls_key: str) -> list[Record]:
-    """Return the DANE records (RFC 7672, RFC 6698), of the form 3 1 1: this key, by any issuer."""
+    """Return the DANE records (RFC 7672, RFC 6698) as 3 1 1: this key, whoever the issuer."""
     why = "DANE (RFC 7672): the key that TLS has to show; it counts in a zone signed by DNSSEC only"
     return [
         Record(f"_{port}._tcp.{settings.mail_hostname}", "TLSA", f"3 1 1 {tls_key}", why, False)
@@ -113,14 +114,14 @@ def tlsa(settings: Settings, tls_key: str) -> list[Record]:
 def _client_name_records(settings: Settings, name: str) -> list[Record]:
     why = "a name that mail programs try by themselves"
     found = _address_records(settings, name, why, required=False)
-    if name not in settings.mail_domains:  # it has an SPF record already, and two are an error
+    if name not in settings.mail_domains:  # a domain has SPF already, and two are an error
         why = "SPF: this name sends nothing, so nobody can send as it"
         found.append(Record(name, "TXT", "v=spf1 -all", why, required=False))
     return found + _issuers(settings, name)
 
 
 def _issuers(settings: Settings, name: str) -> list[Record]:
-    """Return the CAA records (RFC 8659) of a name; [] where the settings name no issuer."""
+    """Return the CAA records (RFC 8659) of a name; [] if the settings name no issuer."""
     if not settings.mail_caa_issuers:
         return []
     contents = {
@@ -218,7 +219,7 @@ def _null_domain_records(domain: str) -> list[Record]:
 
 
 def dmarc(settings: Settings, domain: str) -> str:
-    """Return a mail domain's DMARC record (RFC 9989, which has no `pct` any more)."""
+    """Return a mail domain's DMARC record (RFC 9989, which has dropped `pct`)."""
     tags = ["v=DMARC1", f"p={settings.mail_dmarc_policy}", "adkim=r", "aspf=r"]
     return "; ".join([*tags, f"rua=mailto:postmaster@{domain}"])
 

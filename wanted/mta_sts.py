@@ -1,4 +1,4 @@
-"""MTA-STS (RFC 8461): the policy that others verify TLS to the host by, and its record."""
+"""MTA-STS (RFC 8461): the policy by which other hosts verify TLS to this one, and its record."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import hashlib
 from settings.models import Settings
 
 PATH = ".well-known/mta-sts.txt"
-#: Seconds for which others keep the policy: few in testing, so that they soon forget a mistake.
+#: Seconds for which others keep the policy: short in testing, so that they soon forget a mistake.
 MAX_AGE = {"testing": 86400, "enforce": 7 * 86400}
 
 
 def enabled(settings: Settings) -> bool:
-    """Whether these settings have a policy."""
+    """Whether the settings want a policy."""
     return settings.mail_mta_sts != "off"
 
 
 def policy(settings: Settings) -> str:
-    """Return the policy, the same for every domain: all have this one MX."""
+    """Return the policy. It is the same for every domain: all have this one MX."""
     mode = settings.mail_mta_sts
     fields = {
         "version": "STSv1",
@@ -34,7 +34,7 @@ def record(settings: Settings) -> str:
 
 
 def problems(settings: Settings) -> list[str]:
-    """Return what contradicts the policy, one line each."""
+    """Return what contradicts the policy, one line each with its remedy."""
     if settings.mail_mta_sts == "enforce" and not settings.mail_tls.trusted_by_others:
         return [
             "mail_mta_sts: 'enforce' would have others keep their mail: they don't trust a "

@@ -12,7 +12,7 @@ from wanted import mta_sts
 from wanted.dns import TTL, Record
 from wanted.zones import enclosing, origins, relative, unknown_name_servers, zone_content
 
-# Web forms have a field for each of these parts of the content; the rest is the value.
+# Parts of the content that have a field of their own in web forms; the rest is the value.
 _PARTS = {"MX": ["priority"], "SRV": ["priority", "weight", "port"], "CAA": ["flags", "tag"]}
 
 _HOW_TO_COPY = """\
@@ -27,7 +27,7 @@ to a name without a dot, it has to stay.
 
 
 def table(groups: Mapping[str, Sequence[Record]]) -> str:
-    """Return the records as a table; each has its reason, and whether it is required."""
+    """Return the records as a table, each with its purpose and whether it is required."""
     return "\n\n".join(
         "\n".join([heading, *_rows(found)]) for heading, found in groups.items() if found
     )
@@ -78,7 +78,7 @@ def _fields(record: Record, zone: str | None) -> Iterable[tuple[str, str]]:
 
 
 def notices(settings: Settings, keys: Mapping[str, str], wanted: Sequence[Record]) -> list[str]:
-    """Return what is missing in the records, and why, one line each."""
+    """Return what the records lack and why, one line each with its remedy."""
     found = [
         f"{domain}: no DKIM key on the host yet: run deploy.py, then this again"
         for domain in settings.mail_domains

@@ -1,4 +1,4 @@
-"""The services' native files and the pages for browsers, from `templates/`."""
+"""Renders the templates in `templates/`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
-    # In a page, what comes from DNS or another host must not become HTML.
+    # Text from DNS or another host must not become HTML in a page.
     autoescape=lambda name: name is not None and name.endswith(".html.j2"),
 )
 
 
 def render(template: str, **values: object) -> str:
-    """Render a template of `templates/`; a value that is missing raises UndefinedError."""
+    """Render a template below `templates/`; raises UndefinedError for a missing value."""
     return TEMPLATES.get_template(template).render(**values)

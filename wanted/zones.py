@@ -10,15 +10,15 @@ import dns.rdata
 from settings.models import Settings
 from wanted.dns import TTL, Record
 
-#: How many labels of a reverse name stand before its zone, which is of a /24 (IPv4) or /64 (IPv6).
+#: Number of labels of a reverse name before its zone, which is of a /24 (IPv4) or /64 (IPv6).
 _HOST_LABELS = {"in-addr.arpa": 1, "ip6.arpa": 16}
 
 
 def zone_files(settings: Settings, wanted: Sequence[Record], serial: int) -> dict[str, str]:
     """
-    Return origin -> zone file, forward and reverse, that hold all the records.
+    Return origin -> zone file of the forward and reverse zones that hold all the records.
 
-    + serial: of the SOA records; secondary servers fetch a zone only if its serial has grown
+    + serial: of the SOA records; secondary servers fetch a zone only after its serial has grown
     """
     forward = {
         origin: forward_zone(settings, origin, wanted, serial) for origin in origins(settings)
@@ -29,21 +29,18 @@ def zone_files(settings: Settings, wanted: Sequence[Record], serial: int) -> dic
 def origins(settings: Settings) -> list[str]:
     """Return the names of the forward zones; a hostname outside the domains is its own zone."""
     domains = [*settings.mail_domains, *settings.mail_null_domains]
-    return (
-        domains
-        if enclosing(domains, settings.mail_hostname)
-        else [*domains, settings.mail_hostname]
-    )
+    own = [] if enclosing(domains, settings.mail_hostname) else [settings.mail_hostname]
+    return [*domains, *own]
 
 
 def enclosing(domains: Iterable[str], name: str) -> str | None:
-    """Return the domain that a name is in; the longest, if one domain is below another."""
+    """Return the domain that a name is in; of nested domains, the longest."""
     found = [domain for domain in domains if f".{name}".endswith(f".{domain}")]
     return max(found, key=len, default=None)
 
 
 def relative(name: str, origin: str) -> str:
-    """Return a name as a zone file has it: relative to the zone, `@` for the zone itself."""
+    """Return a name in zone-file form: relative to the zone, `@` for the zone itself."""
     return dns.name.from_text(name).relativize(dns.name.from_text(origin)).to_text()
 
 
@@ -61,7 +58,7 @@ def forward_zone(settings: Settings, origin: str, wanted: Iterable[Record], seri
 
 
 def unknown_name_servers(settings: Settings, origin: str, inside: Iterable[Record]) -> list[str]:
-    """Return the name servers inside a zone whose addresses it lacks, as we don't know them."""
+    """Return the name servers inside a zone whose addresses we do not know."""
     known = {record.name for record in inside if record.type in ("A", "AAAA")}
     return [
         server
@@ -72,7 +69,7 @@ def unknown_name_servers(settings: Settings, origin: str, inside: Iterable[Recor
 
 def reverse_zones(settings: Settings, wanted: Iterable[Record], serial: int) -> dict[str, str]:
     """
-    Return origin -> zone file with the PTR records; the records may be of several hosts.
+    Return origin -> zone file with the PTR records, also of several hosts together.
 
     Addresses of one /24 (IPv4) or /64 (IPv6) share a zone.
     """
@@ -98,7 +95,7 @@ def _zone(
     settings: Settings, origin: str, inside: Iterable[Record], serial: int, about: Iterable[str]
 ) -> str:
     servers = settings.mail_name_servers or [settings.mail_hostname]
-    # This host has hostmaster's mailbox (RFC 2142), whichever zone it is.
+    # In every zone, hostmaster (RFC 2142) is an address on this host.
     soa = f"{servers[0]}. hostmaster.{settings.primary_domain}. {serial} 7200 3600 1209600 {TTL}"
     lines = [
         *(f"; {line}" for line in about),
@@ -114,7 +111,7 @@ def _zone(
 
 
 def zone_content(record: Record) -> str:
-    """Return a record's content in zone-file form: TXT quoted, in strings of at most 255 bytes."""
+    """Return a record's content in zone-file form: TXT in quoted strings of at most 255 bytes."""
     if record.type != "TXT":
         return record.content
     pieces = [record.content[at : at + 255] for at in range(0, len(record.content), 255)]

@@ -1,7 +1,7 @@
 """
-What all hosts of a site share. A host's own data wins over it, key by key.
+Data that all hosts of a site share. A host's own data wins over it, key by key.
 
-Only what is the same everywhere: a key set here is set for the demo as well. For example:
+Write only what is the same everywhere: a key here is set for the demo as well. For example:
 
     mail_dmarc_policy = "reject"        # once the reports show that nothing legitimate fails
     mail_dkim_selector = "mail2025"

@@ -1,8 +1,8 @@
 """
 Standard input has lines SERVICE UNIT CHECK ARGUMENT…, a service's lines one after the other.
 
-Of each service, the first check that fails is told in a sentence on standard error, and its unit is
-printed; the exit code is 1 then.
+For each service that fails a check, its unit goes to standard output and a sentence on its first
+failure to standard error. The exit code is 1 then.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def knows(user: str) -> None:
 
 
 def states(units: Sequence[str]) -> dict[str, str]:
-    """Return each unit's state, all by one call: a call takes longer than most checks."""
+    """Return the state of each unit. One call for all: a call takes longer than most checks."""
     command = ["systemctl", "is-active", *units]
     shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
     return dict(zip_longest(units, shown, fillvalue="not there"))
@@ -56,7 +56,7 @@ CHECKS: dict[str, Callable[..., None]] = {
 
 
 def patiently(check: Callable[..., None], *arguments: str) -> None:
-    """Run a check; again, for as long as a reload may take, while it fails."""
+    """Run a check, and repeat it while it fails, for as long as a reload may take."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -80,7 +80,7 @@ def faults(lines: Iterable[str]) -> dict[str, str]:
                     patiently(CHECKS[check], *arguments)
         except Fault as fault:
             found[unit] = str(fault)
-    # Again: one that is dying may have answered still.
+    # Asked again: a service that was about to die may have answered.
     for unit, state in states(list(names)).items():
         if state != "active":
             found.setdefault(unit, f"{unit} is {state}")

@@ -30,7 +30,7 @@ class Session:
             self.start_tls()
 
     def start_tls(self) -> None:
-        """Go on in TLS. Whose certificate it is, `certified` sees: it may be self-signed."""
+        """Go on in TLS, with any certificate: `certified` compares it."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -100,8 +100,10 @@ def smtp(port: str, hostname: str, pem: str, recipient: str) -> None:
 
 def submission(port: str, mode: str, hostname: str, pem: str, users: str, recipient: str) -> None:
     """
-    587 or 465: takes the right password, then mail (up to the message); 587 refuses a wrong one,
-    which takes Dovecot two seconds, and speaks for both.
+    587 or 465: takes the right password, then mail (up to the message).
+
+    Only 587 is asked with a wrong password, for both: they ask the same Dovecot, and it takes two
+    seconds.
     """
     with session(port, tls=mode == "tls") as smtp:
         smtp.hear(f"220 {hostname}")
@@ -133,7 +135,7 @@ def _starttls(smtp: Session, pem: str) -> str:
 
 
 def _addresses(smtp: Session, sender: str, recipient: str) -> None:
-    """By then Postfix has asked its milters and its tables."""
+    """Name sender and recipient: for these answers Postfix asks its milters and its tables."""
     smtp.ask(f"MAIL FROM:<{sender}>", "250")
     smtp.ask(f"RCPT TO:<{recipient}>", "250")
     smtp.ask("QUIT", "221")
@@ -181,7 +183,7 @@ def pop3(port: str, mode: str, pem: str) -> None:
 
 
 def https(port: str, host: str, path: str, pem: str) -> None:
-    """443: has a document for clients that ask for it by a host's name."""
+    """443: has the document that clients ask for by a host's name."""
     with session(port, tls=True) as web:
         web.certified(pem)
         question = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"

@@ -95,7 +95,7 @@ def _expect(packet: bytes, wanted: bytes) -> None:
 
 @contextlib.contextmanager
 def as_account(name: str) -> Iterator[None]:
-    """Have an account's rights, its groups' included."""
+    """Have the rights of an account and of its groups."""
     account = pwd.getpwnam(name)
     before = os.getgroups()
     os.setgroups([group.gr_gid for group in grp.getgrall() if name in group.gr_mem])
