@@ -11,7 +11,7 @@ from tasks.checks.finding import Finding, Severity, Status
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is thought of one answer."""
+    """How one answer of DNS is judged."""
 
     status: Status
     remedy: str = ""

@@ -92,7 +92,7 @@ def _connect(port: Port, address: str, at: int, context: ssl.SSLContext) -> Serv
                 der, version = secured.getpeercert(binary_form=True), secured.version()
                 secured.sendall(port.goodbye + b"\r\n")
                 if not port.before_tls:
-                    secured.recv(4096)  # leaving before the greeting, we are logged as lost
+                    secured.recv(4096)  # who leaves before the greeting is logged as lost
     except ssl.SSLCertVerificationError as error:
         return Served(untrusted=error.verify_message)
     except TimeoutError:

@@ -147,7 +147,7 @@ def judged_policy(settings: Settings, url: str, got: Fetched | None) -> Finding:
 
 
 def excused(finding: Finding) -> Finding:
-    """Return "unknown" for a check of HTTPS that failed by the certificate: that has a finding."""
+    """Return "unknown" for a check of HTTPS that the certificate fails: tls.certificate says so."""
     if not finding.id.startswith("web.") or not finding.seen.startswith("the certificate"):
         return finding
     why = "the certificate is not right (tls.certificate)"

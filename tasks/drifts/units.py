@@ -56,7 +56,7 @@ def overrides(
 
 
 def _masks(masked: Configuration, state: ServiceState) -> dict[str, float]:
-    """Return what masks a masked service; systemctl(1) links the unit's name to /dev/null."""
+    """Return path -> time of the links to /dev/null by which systemctl(1) masks a unit."""
     if not state.state.startswith("masked"):
         return {}
     paths = [path for path in state.overrides if path.endswith(f"/{masked.service.unit}")]

@@ -64,7 +64,8 @@ def _reason(error: Exception) -> str:
 
 def send(client: smtplib.SMTP, login: str, password: str, message: EmailMessage) -> None:
     """Log in and submit the message."""
-    client.sock.settimeout(30)  # type: ignore[union-attr]  # the host answers only when its milters have read the message
+    # The host answers only when its milters have read the message.
+    client.sock.settimeout(30)  # type: ignore[union-attr]
     try:
         client.login(login, password)
         client.send_message(message)
