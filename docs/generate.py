@@ -45,7 +45,7 @@ def _section(title: str, models: list[type[Model]]) -> list[str]:
             schema, default = {"anyOf": [schema, {"type": "null"}]}, None
         said = "required" if default is PydanticUndefined else f"default `{_plain(default)}`"
         lines += [f"### `{name}`", "", f"{_type(schema)}, {said}", ""]
-        lines += [field.description or "", ""]
+        lines += [" ".join((field.description or "").split()), ""]
         if field.examples:
             lines += [f"Example: `{field.examples[0]!r}`", ""]
     return lines

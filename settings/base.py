@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
-from pydantic_core import InitErrorDetails, PydanticCustomError
-
-#: The type of a validation error for values that are each right, and contradict each other.
-CONTRADICTION = "contradiction"
 
 
 class Model(BaseModel):
-    """Settings: they don't change, and have no unknown keys."""
+    """Settings: they don't change, have no unknown keys; a field's docstring describes it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-def contradictions(lines: Mapping[str, str]) -> ValidationError:
-    """
-    Return the error to raise for keys of a model that contradict each other.
-
-    + lines: what is said of each key at fault
-    """
-    return ValidationError.from_exception_data(
-        CONTRADICTION,
-        [
-            InitErrorDetails(type=PydanticCustomError(CONTRADICTION, line), loc=(key,), input=None)
-            for key, line in lines.items()
-        ],
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 def models_in(annotation: Any) -> list[type[Model]]:
@@ -45,6 +26,5 @@ def merged_fields(models: Iterable[type[Model]]) -> dict[str, FieldInfo]:
     """Return the fields of all these models by name; the first model with a name defines it."""
     found: dict[str, FieldInfo] = {}
     for model in models:
-        for name, field in model.model_fields.items():
-            found.setdefault(name, field)
+        found |= {name: field for name, field in model.model_fields.items() if name not in found}
     return found

@@ -18,20 +18,19 @@ def read_file(path: str) -> str:
         if file.stat().st_size > _LARGEST:
             raise OSError(0, "larger than 1 MiB")
         return file.read_text()
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        if not isinstance(error, OSError | UnicodeDecodeError):
-            reason = "no such path"  # a NUL in it, a user's home that does not exist
-        raise ValueError(
-            f"{path!r} can't be read ({reason}); name a file on this machine"
-        ) from None
+    except OSError as error:
+        reason = error.strerror
+    except UnicodeDecodeError:
+        reason = "not text"
+    except (ValueError, RuntimeError):  # a NUL in it, a user's home that does not exist
+        reason = "no such path"
+    raise ValueError(f"{path!r} can't be read ({reason}); name a file on this machine")
 
 
 def read_login(path: str) -> str:
     """Return the `user:password` of a file with that one line; ValueError where it has none."""
-    lines = read_file(path).split("\n")
-    login = lines[0]
-    if lines[1:] not in ([], [""]) or not re.fullmatch(r"[^:\s]+:\S(.*\S)?", login):
+    login = read_file(path).removesuffix("\n")
+    if not re.fullmatch(r"[^:\s]+:\S(.*\S)?", login):
         raise ValueError("is not one line user:password; write it so")
     if not login.isprintable():
         raise ValueError("holds a control character; write one line user:password")

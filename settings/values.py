@@ -12,12 +12,12 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _FQDN = re.compile(rf"(?=.{{4,253}}$){_LABEL}(?:\.{_LABEL})+")
 _LOCAL_PART = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _SALT = r"(?:rounds=[0-9]{4,9}\$)?[!-#%-9;-~]{1,16}"  # printable ASCII but "$" and ":"
-_HASHES = {
-    "$6$": re.compile(rf"\$6\${_SALT}\$[./0-9A-Za-z]{{86}}"),
-    "$5$": re.compile(rf"\$5\${_SALT}\$[./0-9A-Za-z]{{43}}"),
-    "$y$": re.compile(r"\$y\$[./0-9A-Za-z]{1,8}\$[./0-9A-Za-z]{1,86}\$[./0-9A-Za-z]{43}"),
-    "$2": re.compile(r"\$2[aby]\$[0-9]{2}\$[./0-9A-Za-z]{53}"),
-}
+_HASHES = (
+    rf"\$6\${_SALT}\$[./0-9A-Za-z]{{86}}",
+    rf"\$5\${_SALT}\$[./0-9A-Za-z]{{43}}",
+    r"\$y\$[./0-9A-Za-z]{1,8}\$[./0-9A-Za-z]{1,86}\$[./0-9A-Za-z]{43}",
+    r"\$2[aby]\$[0-9]{2}\$[./0-9A-Za-z]{53}",
+)
 #: Stands for a domain name that the inventory leaves out or gets wrong.
 UNKNOWN = "unknown.invalid"
 
@@ -42,15 +42,16 @@ def fqdn(value: str) -> str:
     return name
 
 
+def _is_port(number: str) -> bool:
+    return bool(re.fullmatch("[0-9]{1,5}", number)) and 0 < int(number) < 65536
+
+
 def port(value: object) -> str:
-    """Return a port like "443/tcp"."""
+    """Return a port like "443/tcp"; without a protocol it is TCP."""
     number, _, protocol = str(value).partition("/")
-    protocol = protocol or "tcp"
-    if not re.fullmatch("[0-9]{1,5}", number) or not 0 < int(number) < 65536:
-        protocol = ""
-    if protocol not in ("tcp", "udp"):
+    if not _is_port(number) or protocol not in ("", "tcp", "udp"):
         raise ValueError(f"{value!r} is no port; write one like 443 or '443/udp'")
-    return f"{int(number)}/{protocol}"
+    return f"{int(number)}/{protocol or 'tcp'}"
 
 
 def host_name(value: str) -> str:
@@ -73,10 +74,8 @@ def local_part(value: str) -> str:
     return name
 
 
-def crypt_hash(value: str | None) -> str | None:
+def crypt_hash(value: str) -> str:
     """Return a crypt(3) hash that the host can verify; errors never show any of it."""
-    if value is None:
-        return None
     if value.startswith("{"):
         raise ValueError("begins with a scheme in braces; leave out the {…} part")
     if value.startswith("$argon2"):
@@ -85,25 +84,21 @@ def crypt_hash(value: str | None) -> str | None:
         raise ValueError(f"is of a scheme that is broken; {PASSWORD_REMEDY}")
     if not value.startswith("$"):
         raise ValueError(f"looks like a plain-text password; {PASSWORD_REMEDY}")
-    shape = next((shape for prefix, shape in _HASHES.items() if value.startswith(prefix)), None)
-    if shape is None:
+    if not value.startswith(("$6$", "$5$", "$y$", "$2")):
         raise ValueError(f"is neither $6$, $y$, $2b$ nor $5$; {PASSWORD_REMEDY}")
-    if not shape.fullmatch(value):
+    if not any(re.fullmatch(shape, value) for shape in _HASHES):
         raise ValueError(f"is not a whole hash of its scheme; {PASSWORD_REMEDY}")
     return value
 
 
-def host_and_port(value: str | None) -> str | None:
-    """Return a smarthost as host:port."""
-    if value is None:
-        return None
-    name, colon, port = value.rpartition(":")
-    if not colon or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+def host_and_port(value: str) -> str:
+    """Return a mail server as host:port."""
+    name, colon, number = value.rpartition(":")
+    if not colon or not _is_port(number):
         raise ValueError(f"{value!r} names no port; write host:port, like smtp.example.net:587")
     bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
-    if ":" in bare or re.fullmatch("[0-9.]+", bare):
-        return f"{either(bare)}:{int(port)}"
-    return f"{fqdn(bare)}:{int(port)}"
+    is_address = ":" in bare or re.fullmatch("[0-9.]+", bare)
+    return f"{either(bare) if is_address else fqdn(bare)}:{int(number)}"
 
 
 def text(value: object) -> object:
@@ -146,16 +141,11 @@ def ordered(value: object) -> object:
     return value
 
 
-def required_host_and_port(value: str) -> str:
-    """Return a mail server as host:port."""
-    return host_and_port(value) or value
-
-
 def unrepeated(names: list[str]) -> list[str]:
     """Return a list in which each name is once."""
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ValueError(f"{repeated[0]} is listed twice; list it once")
+    for name in sorted(names):
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is listed twice; list it once")
     return names
 
 
@@ -164,13 +154,6 @@ def label(value: str) -> str:
     if not re.fullmatch(_LABEL, value.lower()):
         raise ValueError(f"{value!r} is no single label; write one like imap")
     return value.lower()
-
-
-def selector(value: str) -> str:
-    """Return a DKIM selector (RFC 6376, 3.1)."""
-    if not re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*", value):
-        raise ValueError(f"{value!r} is no DKIM selector; write lower-case letters and digits")
-    return value
 
 
 def swap_size(value: int) -> int:
@@ -182,48 +165,58 @@ def swap_size(value: int) -> int:
     return value
 
 
-def mail_address(value: str | None) -> str | None:
+def mail_address(value: str) -> str:
     """Return an address fit for a JSON text and a shell."""
-    if value is not None:
-        name, _, domain = value.rpartition("@")
-        if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", name):
-            raise ValueError(f"{value!r} is no mail address; write one like admin@example.org")
-        fqdn(domain)
+    name, _, domain = value.rpartition("@")
+    if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", name):
+        raise ValueError(f"{value!r} is no mail address; write one like admin@example.org")
+    fqdn(domain)
     return value
 
 
-def https_url(value: str) -> str:
-    """Return an https:// address fit for a shell."""
-    if not re.fullmatch(r"https://[A-Za-z0-9.:_/~%\[\]-]+", value):
-        raise ValueError(f"{value!r} is no https:// address; write the authority's directory")
-    return value
-
-
-def path_on_host(value: str) -> str:
-    """Return an absolute path fit for a shell and a unit of systemd."""
-    if not re.fullmatch(r"/[A-Za-z0-9._/@+=-]+", value):
-        raise ValueError(f"{value!r} is no path on the host; write one that begins with /")
-    return value
-
-
-def name_server(value: str | None) -> str | None:
+def name_server(value: str) -> str:
     """Return host or host:port, a name or an IPv4 address."""
-    if value is not None:
-        host, _, number = value.partition(":")
-        if not _FQDN.fullmatch(host.lower()) or (":" in value and port(number) == ""):
-            raise ValueError(f"{value!r} is no name server; write one like ns1.example.net")
+    host, colon, number = value.partition(":")
+    if not _FQDN.fullmatch(host.lower()):
+        raise ValueError(f"{value!r} is no name server; write one like ns1.example.net")
+    if colon:
+        port(number)
     return value
 
 
-def key_identifier(value: str | None) -> str | None:
-    """Return a key identifier of an external account binding (RFC 8555, 7.3.4)."""
-    if value is not None and not re.fullmatch(r"[!#-%'-\[\]-~]{1,200}", value):
-        raise ValueError(f"{value!r} is no key identifier; write it as the authority shows it")
-    return value
+def _shape(pattern: str, kind_and_remedy: str) -> AfterValidator:
+    """Return a validator that refuses text of any other shape: "… is no KIND; REMEDY"."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError(f"{value!r} is no {kind_and_remedy}")
+        return value
+
+    return AfterValidator(check)
 
 
 Fqdn = Annotated[str, AfterValidator(fqdn)]
+HostName = Annotated[Fqdn, AfterValidator(host_name)]
+HostAndPort = Annotated[str, AfterValidator(host_and_port)]
 Names = Annotated[list[Fqdn], BeforeValidator(ordered), AfterValidator(unrepeated)]
+Labels = Annotated[list[Annotated[str, AfterValidator(label)]], AfterValidator(unrepeated)]
 Ipv4 = Annotated[IPv4Address, BeforeValidator(text)]
 Ipv6 = Annotated[IPv6Address, BeforeValidator(text), AfterValidator(no_scope)]
 Address = Annotated[IPv4Address | IPv6Address, BeforeValidator(either)]
+Network = Annotated[str, AfterValidator(network)]
+Port = Annotated[str, BeforeValidator(port)]
+SwapSize = Annotated[int, AfterValidator(swap_size)]
+PasswordHash = Annotated[str, AfterValidator(crypt_hash)]
+MailAddress = Annotated[str, AfterValidator(mail_address)]
+NameServer = Annotated[str, AfterValidator(name_server)]
+DkimSelector = Annotated[
+    str, _shape(rf"{_LABEL}(?:\.{_LABEL})*", "DKIM selector; write lower-case letters and digits")
+]
+# The next three are fit for a shell, and the path for a unit of systemd as well.
+HttpsUrl = Annotated[
+    str, _shape(r"https://[\w.:/~%\[\]-]+", "https:// address; write the authority's directory")
+]
+HostPath = Annotated[str, _shape(r"/[\w./@+=-]+", "path on the host; write one that begins with /")]
+KeyIdentifier = Annotated[
+    str, _shape(r"[!#-%'-\[\]-~]{1,200}", "key identifier; write it as the authority shows it")
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from settings.limits import Limits
+from settings.models import Limits
 from tasks.password import sha512_crypt
 from testbed.container import Target
 

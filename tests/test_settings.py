@@ -306,6 +306,20 @@ def test_nonsense_is_an_error_in_words(changes: dict[str, Any]) -> None:
             ],
         ),
         (
+            {"mode": "acem", "cert": 4, "kee": "x"},
+            [
+                "mail_tls.mode: should be 'self-signed', 'files', 'host-files' or 'acme'; ",
+                "mail_tls.kee: there is no such key; did you mean key?",
+            ],
+        ),
+        (
+            {"mode": "acme", "dns_key": b"/none"},
+            [
+                "mail_tls.dns_server: is missing; dns_key needs it",
+                "mail_tls.dns_key: '/none' can't be read",
+            ],
+        ),
+        (
             {"mode": "files", "cert": 4, "email": "x", "kee": "x"},
             [
                 "mail_tls.cert: should be a valid string; write it like '~/certs/",
