@@ -20,8 +20,7 @@ from services.configuration import WantedFile
 from tasks.drifts import files, judge
 from tasks.drifts.files import difference
 from tasks.drifts.judge import Seen
-from tasks.drifts.report import Report, as_json, as_table
-from tasks.drifts.row import Row
+from tasks.drifts.report import Report, Row, as_json, as_table
 from tests.inventory import HASH, settings
 from tests.plan import packages, vps, wanted
 
