@@ -13,6 +13,7 @@ from cryptography import x509
 
 from facts.tls import key_digest
 from services import renewal
+from services.all import ALL
 from settings.models import Settings
 from tasks.answers import Answer
 from tasks.checks.finding import Finding, Severity
@@ -29,9 +30,8 @@ SHORT_LIFE = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Port:
-    """A service as its clients see it."""
+    """How a client begins TLS at a port, and ends the session."""
 
-    service: str  # as facts/services.py names it
     # The dialogue before TLS: (our line, how the last line of the answer begins). The first of our
     # lines is empty: the server greets first.
     before_tls: tuple[tuple[bytes, bytes], ...] = ()
@@ -40,14 +40,16 @@ class Port:
 
 _SMTP = ((b"", b"220 "), (b"EHLO [127.0.0.1]", b"250 "), (b"STARTTLS", b"220 "))
 PORTS = {
-    25: Port("postfix", _SMTP),
-    110: Port("dovecot", ((b"", b"+OK"), (b"STLS", b"+OK"))),
-    143: Port("dovecot", ((b"", b"* OK"), (b"a STARTTLS", b"a OK")), b"b LOGOUT"),
-    465: Port("postfix"),
-    587: Port("postfix", _SMTP),
-    993: Port("dovecot", goodbye=b"b LOGOUT"),
-    995: Port("dovecot"),
+    25: Port(_SMTP),
+    110: Port(((b"", b"+OK"), (b"STLS", b"+OK"))),
+    143: Port(((b"", b"* OK"), (b"a STARTTLS", b"a OK")), b"b LOGOUT"),
+    465: Port(),
+    587: Port(_SMTP),
+    993: Port(goodbye=b"b LOGOUT"),
+    995: Port(),
 }
+#: Port -> name of the service that listens there.
+_SERVER = {port: each.name for each in ALL for port in each.ports}
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def findings(
     judged = {
         port: one
         for port, one in served.items()
-        if PORTS[port].service not in inactive and not (inactive and one.no_tls.startswith("4"))
+        if _SERVER[port] not in inactive and not (inactive and one.no_tls.startswith("4"))
     }
     return [reachable(judged, inactive), certificate(settings, judged, now), version(judged)]
 
