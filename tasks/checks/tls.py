@@ -49,7 +49,7 @@ PORTS = {
     995: Port(),
 }
 #: Port -> name of the service that listens there.
-_SERVER = {port: each.name for each in ALL for port in each.ports}
+SERVERS = {port: each.name for each in ALL for port in each.ports}
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def findings(
     judged = {
         port: one
         for port, one in served.items()
-        if _SERVER[port] not in inactive and not (inactive and one.no_tls.startswith("4"))
+        if SERVERS[port] not in inactive and not (inactive and one.no_tls.startswith("4"))
     }
     return [reachable(judged, inactive), certificate(settings, judged, now), version(judged)]
 
