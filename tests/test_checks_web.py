@@ -17,8 +17,8 @@ from tasks.checks import tls
 from tasks.checks.finding import Severity, Status
 from tasks.checks.tls import Served
 from tasks.checks.web import Fetched, fetch, judged_policy, judged_settings
+from tests.dns_answers import Told
 from tests.inventory import settings
-from tests.test_checks_dns import Told
 from tests.test_checks_tls import KEY, issued
 from wanted import clients, mta_sts
 
