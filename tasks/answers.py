@@ -9,6 +9,7 @@ import dns.exception
 import dns.message
 import dns.rcode
 import dns.rdata
+from dns.rdtypes.ANY.TXT import TXT
 
 Address = IPv4Address | IPv6Address
 SILENCE = "does not answer"
@@ -16,17 +17,11 @@ SILENCE = "does not answer"
 
 @dataclass(frozen=True)
 class Answer:
-    """
-    What one server said of one name and type.
+    """What one server said of one name and type."""
 
-    + records: their contents as `content` has them, sorted; none where there is no such record
-    + alias: the name that a CNAME leads to, "" where there is none
-    + error: why there is no answer; "" where the server answered, even if with "no such name"
-    """
-
-    records: tuple[str, ...] = ()
-    alias: str = ""
-    error: str = ""
+    records: tuple[str, ...] = ()  # as `content` has them, sorted; none: there is no such record
+    alias: str = ""  # the name that a CNAME leads to
+    error: str = ""  # why there is no answer; "no such name" is an answer
 
     @property
     def silent(self) -> bool:
@@ -47,19 +42,12 @@ class Server:
 
 @dataclass(frozen=True)
 class Zone:
-    """
-    A zone and the servers that answer for it.
+    """A zone and the servers that answer for it."""
 
-    + name: "" where no zone was found above a name
-    + servers: the ones that answer with authority
-    + problems: what is wrong with the other servers, one line each
-    + error: why nothing is known of the zone; "" where something is
-    """
-
-    name: str = ""
-    servers: tuple[Server, ...] = ()
-    problems: tuple[str, ...] = ()
-    error: str = ""
+    name: str = ""  # "" where no zone was found above a name
+    servers: tuple[Server, ...] = ()  # the ones that answer with authority
+    problems: tuple[str, ...] = ()  # of the other servers, one line each
+    error: str = ""  # why nothing is known of the zone
 
 
 @dataclass(frozen=True)
@@ -93,14 +81,13 @@ class View:
 
 def content(kind: str, text: str) -> str:
     """Return a record's content in one form: the whole text of TXT, all others in lower case."""
-    return text if kind == "TXT" else dns.rdata.from_text("IN", kind, text).to_text().lower()
+    return text if kind == "TXT" else _content(dns.rdata.from_text("IN", kind, text))
 
 
 def _content(rdata: dns.rdata.Rdata) -> str:
-    strings = getattr(rdata, "strings", None)
-    if strings is None:
-        return rdata.to_text().lower()
-    return b"".join(strings).decode("utf-8", "backslashreplace")
+    if isinstance(rdata, TXT):
+        return b"".join(rdata.strings).decode("utf-8", "backslashreplace")
+    return rdata.to_text().lower()
 
 
 def read_reply(reply: dns.message.Message, name: str, kind: str, address: str) -> Answer:

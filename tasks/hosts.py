@@ -31,13 +31,7 @@ def page(task: str, entry: Mapping[str, Any]) -> Path:
 
 
 def ended(name: str, entry: Mapping[str, Any], failure: str = "") -> None:
-    """
-    Note how a host ended.
-
-    + name: of the host, in the inventory
-    + entry: its report
-    + failure: what makes the run fail, "" for nothing
-    """
+    """Note a host's report, and what makes the run fail, "" for nothing."""
     _ended[name] = entry
     if failure:
         _failures[name] = failure

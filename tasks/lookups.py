@@ -42,21 +42,14 @@ def resolvers(settings: Settings) -> list[str]:
 
 
 class Lookups:
-    """
-    Questions to resolvers and to authoritative servers.
-
-    + resolvers: their addresses; where one does not answer, the next is asked
-    + seconds: nobody is asked when they are over
-    + port: of all servers
-    + question_seconds: all resolvers together get so long for one question
-    """
+    """Questions to resolvers and to authoritative servers."""
 
     def __init__(
         self,
-        resolvers: Sequence[str],
-        seconds: float = math.inf,
-        port: int = 53,
-        question_seconds: float = math.inf,
+        resolvers: Sequence[str],  # where one does not answer, the next is asked
+        seconds: float = math.inf,  # nobody is asked when they are over
+        port: int = 53,  # of all servers
+        question_seconds: float = math.inf,  # for all resolvers together
     ) -> None:
         self.resolvers = tuple(resolvers)
         self.views: dict[tuple[str, str], View] = {}
@@ -79,9 +72,7 @@ class Lookups:
 
     def everywhere(self, name: str, kind: str) -> View:
         """Return what each authoritative server of the name's zone says, and the resolver."""
-        view = self._once(("view", name, kind), lambda: self._view(name, kind))
-        self.views[name, kind] = view
-        return view
+        return self._once(("view", name, kind), lambda: self._view(name, kind))
 
     def zone(self, name: str) -> Zone:
         """Return the zone that a name is in, found by the resolver (RFC 1034, 4.2.1)."""
@@ -167,22 +158,19 @@ class Lookups:
                 # The alias leads out of the zone, and this server knows nothing beyond it.
                 answer = Answer(self.ask(answer.alias, kind).records, answer.alias)
             at[server] = answer
-        return View(name, kind, zone, at, self.ask(name, kind))
+        self.views[name, kind] = View(name, kind, zone, at, self.ask(name, kind))
+        return self.views[name, kind]
 
     def _zone(self, name: str, servers: Sequence[str]) -> Zone:
-        problems, found = [], []
-        for server in servers:
-            addresses = sorted(self.addresses(server))
-            found += [Server(server, address) for address in addresses]
-            if not addresses:
-                problems.append(f"{server} has no address")
+        addresses = {server: sorted(self.addresses(server)) for server in servers}
+        found = [Server(server, address) for server, each in addresses.items() for address in each]
         with ThreadPoolExecutor(max(1, len(found))) as threads:
-            said = list(threads.map(lambda server: self._fault(server, name), found))
-        pairs = list(zip(found, said, strict=True))
-        problems += [f"{server} {problem}" for server, problem in pairs if problem]
-        return Zone(
-            name, tuple(server for server, problem in pairs if problem == ""), tuple(problems)
-        )
+            said = threads.map(lambda server: self._fault(server, name), found)
+            faults = dict(zip(found, said, strict=True))
+        problems = [f"{server} has no address" for server, each in addresses.items() if not each]
+        problems += [f"{server} {fault}" for server, fault in faults.items() if fault]
+        right = tuple(server for server, fault in faults.items() if fault == "")
+        return Zone(name, right, tuple(problems))
 
     def _fault(self, server: Server, zone: str) -> str | None:
         """Return what is wrong with a server of a zone, "" for nothing, None if nobody can know."""

@@ -22,11 +22,6 @@ def sha512_crypt(password: str) -> str:
     return _crypt(password, b"$6$")
 
 
-def yescrypt(password: str) -> str:
-    """Return a `$y$` hash: each guess at a chosen password costs time and memory."""
-    return _crypt(password, b"$y$")
-
-
 def _crypt(password: str, prefix: bytes) -> str:
     """Hash with the system's libcrypt (crypt(3), crypt_gensalt(3)): Python 3.13 has no crypt."""
     try:
@@ -58,7 +53,7 @@ def main() -> None:
     )
     try:
         if parser.parse_args().choose:
-            digest = yescrypt(_chosen())
+            digest = _crypt(_chosen(), b"$y$")  # yescrypt: each guess costs time and memory
         else:
             password = "".join(secrets.choice(ALPHABET) for _ in range(24))
             digest = sha512_crypt(password)

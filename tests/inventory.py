@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from preflight import settings_and_problems
 from settings.models import Settings
 from settings.parsing import parse
 
 HASH = "$6$saltsalt$" + "x" * 86
+#: What `mail_users` says of a user.
+SHA512 = {"password_hash": HASH}
 
 
 def data(**changes: Any) -> dict[str, Any]:
@@ -31,3 +34,8 @@ def settings(**changes: Any) -> Settings:
     host_settings, problems = parse(data(**changes))
     assert problems == []
     return host_settings
+
+
+def problems(**changes: Any) -> list[str]:
+    """Return the error lines of such a host's data."""
+    return settings_and_problems(data(**changes))[1]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from settings.models import Settings
-from tasks.answers import Answer, Server, View, Zone, content
-from tasks.checks import dns, policies
+from tasks.checks import dns
 from tasks.checks.finding import Finding, Severity, Status
-from tasks.lookups import Lookups
+from tests.dns_answers import Table, Told, table_of
 from tests.inventory import settings
-from wanted.dns import Record, records
+from wanted.dns import records
 
 ADDRESS, ADDRESS6 = "192.0.2.25", "2001:db8::25"
 KEYS = {"example.org": "MIIBkey1", "second.org": "MIIBkey2"}
@@ -24,39 +23,12 @@ SETTINGS = settings(
     mail_mta_sts="testing",
 )
 POINTER = "25.2.0.192.in-addr.arpa"
-HERE = Server("ns.example.org", "192.0.2.53")
 DKIM = "default._domainkey.example.org"
-Table = dict[tuple[str, str], list[str]]
-
-
-class Told(Lookups):
-    """Lookups with a table of answers: (name, type) -> contents; "?" stands for no answer."""
-
-    def __init__(self, table: Mapping[tuple[str, str], Sequence[str]]) -> None:
-        super().__init__([], 0)
-        self.table = table
-
-    def ask(self, name: str, kind: str) -> Answer:
-        alias = self.table.get((name, "CNAME"), ())
-        if alias and alias[0] != "?":
-            target = alias[0].rstrip(".")
-            return Answer(self.ask(target, kind).records, target)
-        contents = self.table.get((name, kind), alias)
-        if list(contents) == ["?"]:
-            return Answer(error="the name server 192.0.2.53 does not answer")
-        return Answer(tuple(sorted(content(kind, each) for each in contents)))
-
-    def everywhere(self, name: str, kind: str) -> View:
-        answer = self.ask(name, kind)
-        return View(name, kind, Zone("example.org", (HERE,)), {HERE: answer}, answer)
 
 
 def healthy(host_settings: Settings = SETTINGS) -> Table:
     """Return the records of a host whose DNS is right."""
-    table: Table = {}
-    for record in records(host_settings, KEYS):
-        table.setdefault((record.name, record.type), []).append(record.content)
-    return table
+    return table_of(records(host_settings, KEYS))
 
 
 def judged(table: Table, host_settings: Settings = SETTINGS) -> list[Finding]:
@@ -220,87 +192,3 @@ def test_a_domain_without_a_key_of_its_own_on_the_host() -> None:
         ("dns.dmarc_alignment", "second.org")
     ]
     assert ids(findings, Status.UNKNOWN) == {"dns.dkim"}
-
-
-def several(*wanted: tuple[str, str, str]) -> list[Record]:
-    return [Record(name, type, content, "a reason") for name, type, content in wanted]
-
-
-SRV = several(
-    ("_imaps._tcp.example.org", "SRV", "0 1 993 mail.example.org."),
-    ("_submissions._tcp.example.org", "SRV", "0 1 465 mail.example.org."),
-)
-CAA = several(
-    ("mail.example.org", "CAA", '0 issue "letsencrypt.org"'),
-    ("mail.example.org", "CAA", '0 issuewild ";"'),
-)
-NULL = several(
-    ("example.net", "MX", "0 ."),
-    ("example.net", "TXT", "v=spf1 -all"),
-    ("_dmarc.example.net", "TXT", "v=DMARC1; p=reject"),
-)
-
-
-def table_of(wanted: Sequence[Record]) -> Table:
-    table: Table = {}
-    for record in wanted:
-        table.setdefault((record.name, record.type), []).append(record.content)
-    return table
-
-
-@pytest.mark.parametrize(
-    ("changes", "status"),
-    [
-        ({}, Status.OK),
-        ({("_imaps._tcp.example.org", "SRV"): ["7 7 993 mail.example.org."]}, Status.OK),
-        ({("_imaps._tcp.example.org", "SRV"): ["0 1 993 imap.example.org."]}, Status.FAILED),
-        ({("_imaps._tcp.example.org", "SRV"): []}, Status.FAILED),
-    ],
-)
-def test_srv(changes: Table, status: Status) -> None:
-    (finding,) = dns.services("example.org", SRV, Told({**table_of(SRV), **changes}))
-    assert (finding.id, finding.status) == ("dns.srv", status)
-    assert dns.services("second.org", SRV, Told({})) == []
-
-
-@pytest.mark.parametrize(
-    ("published", "status"),
-    [
-        (['0 issue "LetsEncrypt.org"', '0 issuewild ";"'], Status.OK),
-        (['0 issue "letsencrypt.org"', '0 issue "other.net"', '0 issuewild ";"'], Status.FAILED),
-        ([], Status.FAILED),
-    ],
-)
-def test_caa(published: list[str], status: Status) -> None:
-    (finding,) = dns.authorities(SETTINGS, CAA, Told({("mail.example.org", "CAA"): published}))
-    assert (finding.id, finding.status, finding.subject) == ("dns.caa", status, "CAA")
-    assert dns.authorities(SETTINGS, [], Told({})) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "status"),
-    [
-        ({("example.net", "TXT"): ["v=spf1 -all", "verification=1"]}, Status.OK),
-        ({("example.net", "MX"): ["10 mail.example.org."]}, Status.FAILED),
-        ({("_dmarc.example.net", "TXT"): []}, Status.FAILED),
-    ],
-)
-def test_a_domain_without_mail(changes: Table, status: Status) -> None:
-    (finding,) = dns.null_domain("example.net", NULL, Told({**table_of(NULL), **changes}))
-    assert (finding.id, finding.status) == ("dns.null", status)
-
-
-@pytest.mark.parametrize(
-    ("published", "status"),
-    [
-        (["v=TLSRPTv1; rua=mailto:other@example.org"], Status.OK),
-        (["v=TLSRPTv1"], Status.FAILED),
-        ([], Status.FAILED),
-    ],
-)
-def test_tls_reports(published: list[str], status: Status) -> None:
-    name = "_smtp._tls.example.org"
-    wanted = several((name, "TXT", "v=TLSRPTv1; rua=mailto:postmaster@example.org"))
-    (finding,) = policies.tls_reports("example.org", wanted, Told({(name, "TXT"): published}))
-    assert (finding.id, finding.status) == ("dns.tlsrpt", status)
-    assert policies.tls_reports("second.org", wanted, Told({})) == []

@@ -1,4 +1,4 @@
-"""facts/health.py, and what tasks/checks/machine.py and network.py make of it."""
+"""facts/health.py, and what tasks/checks/machine.py makes of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from facts.health import HealthState, parse_health
 from facts.services import ServiceState
-from tasks.checks import machine, network
+from tasks.checks import machine
 from tasks.checks.finding import Finding, Severity, Status
 from tests.inventory import settings
 
@@ -104,7 +104,7 @@ def judged(health: HealthState, services: Mapping[str, ServiceState] = RUNS) -> 
     host_settings = settings()
     return [
         *machine.findings(host_settings, health, services, (NOW - 0.1, NOW + 1.1)),
-        *network.findings(host_settings, health),
+        *machine.network(host_settings, health),
     ]
 
 
@@ -204,11 +204,11 @@ def test_a_stopped_service_is_the_units_fault_alone() -> None:
 
 def test_a_smarthost_takes_the_place_of_port_25() -> None:
     host_settings = settings(mail_relayhost="smtp.example.net:465")
-    (finding, _) = network.findings(host_settings, replace(GOOD, outbound="open"))
+    (finding, _) = machine.network(host_settings, replace(GOOD, outbound="open"))
     assert (finding.status, finding.seen) == (Status.OK, "open")
     assert finding.subject == "smtp.example.net:465 from the host"
     unknown = replace(GOOD, outbound="Name or service not known")
-    (finding, _) = network.findings(host_settings, unknown)
+    (finding, _) = machine.network(host_settings, unknown)
     assert finding.status == Status.FAILED
     assert "resolv.conf" in finding.remedy
 

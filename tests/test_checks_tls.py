@@ -217,7 +217,7 @@ def test_port_25_alone_silent_may_be_the_fault_of_ones_own_provider() -> None:
 
 def test_the_ports_of_a_stopped_service_are_not_judged() -> None:
     closed = Served(error="Connection refused")
-    changes = {port: closed for port, each in tls.PORTS.items() if each.service == "dovecot"}
+    changes = {port: closed for port, name in tls.SERVERS.items() if name == "dovecot"}
     findings = judged(changes, ["dovecot"])
     assert {each.status for each in findings.values()} == {Status.OK}
     assert findings["net.reachable"].subject == "ports 25, 465, 587"

@@ -1,4 +1,4 @@
-"""tasks/checks/https.py, web.py and dane.py: a small HTTPS server, and the findings."""
+"""tasks/checks: web.py, and the TLSA records of tls.py: a small HTTPS server, and its findings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from facts.tls import key_digest
-from tasks.checks import dane
+from tasks.checks import tls
 from tasks.checks.finding import Severity, Status
-from tasks.checks.https import Fetched, fetch
 from tasks.checks.tls import Served
-from tasks.checks.web import judged_policy, judged_settings
+from tasks.checks.web import Fetched, fetch, judged_policy, judged_settings
+from tests.dns_answers import Told
 from tests.inventory import settings
-from tests.test_checks_dns import Told
 from tests.test_checks_tls import KEY, issued
 from wanted import clients, mta_sts
 
@@ -171,6 +170,6 @@ OURS = f"3 1 1 {key_digest(issued())}"
 )
 def test_tlsa_records(records: tuple[str, ...], status: Status) -> None:
     told = Told({("_25._tcp.mail.example.org", "TLSA"): records})
-    (finding,) = dane.findings(TESTING, {25: Served(certificate=issued())}, told)
+    (finding,) = tls.tlsa(TESTING, {25: Served(certificate=issued())}, told)
     assert (finding.id, finding.status) == ("dns.tlsa", status)
     assert finding.severity == Severity.REQUIRED

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.checks.finding import Status
 from tasks.reach import places, published_ports
-from tasks.scoring import message, names, spamassassin, spf
+from tasks.scoring import authentication, message, names, spamassassin
 from tasks.scoring.message import Received
 from tasks.scoring.part import points, report
 from tests.scoring import ADDRESS, DOMAIN, FIXTURES, HOST, SENDING, captured, replaced, sent, zone
@@ -60,7 +60,7 @@ def test_a_composed_message_is_found_by_its_end() -> None:
 def test_what_is_malformed_is_named(old: bytes, new: bytes, seen: str) -> None:
     received = replaced(old, new)
     part = message.part(received, sent(captured()))
-    assert part.lost == message.LOST
+    assert part.lost == message.ASPECT.lost
     assert seen in part.finding.seen
 
 
@@ -131,7 +131,7 @@ def test_the_report_says_where_the_points_went() -> None:
     parts = [
         names.pointer(captured(), SENDING, zone(ptr=[])),
         names.greeting(captured(), SENDING, zone()),
-        spf.part(captured(), {ADDRESS: "pass"}),
+        authentication.spf_part(captured(), {ADDRESS: "pass"}),
     ]
     assert points(parts) == 8.5
     lines = report(HOST, parts).splitlines()
@@ -142,7 +142,7 @@ def test_the_report_says_where_the_points_went() -> None:
 
 
 def test_what_was_not_looked_at_is_said_beside_the_points() -> None:
-    parts = [spf.part(captured(), {}), names.greeting(captured(), SENDING, zone())]
+    parts = [authentication.spf_part(captured(), {}), names.greeting(captured(), SENDING, zone())]
     assert report(HOST, parts).startswith(f"{HOST}: at most 10/10 (not looked at: SPF)\n")
 
 

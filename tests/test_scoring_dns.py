@@ -9,7 +9,7 @@ import pytest
 from tasks.answers import Address
 from tasks.checks.finding import Status
 from tasks.lookups import Lookups
-from tasks.scoring import alignment, judge, names, signature, spf
+from tasks.scoring import authentication, judge, names
 from tasks.scoring.message import Received
 from tasks.scoring.part import Part
 from tasks.scoring.questions import LookupFailed, records
@@ -21,7 +21,7 @@ from tests.scoring import ADDRESS, DOMAIN, FIXTURES, HOST, KEY, SENDING, capture
 
 def judged_spf(lookups: Lookups, sending: list[Address] = SENDING) -> Part:
     received = captured()
-    return spf.part(received, spf.results(received, sending, lookups))
+    return authentication.spf_part(received, authentication.spf_results(received, sending, lookups))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_nobody_answers_is_named() -> None:
 
 
 def dkim(received: Received, lookups: Lookups) -> Part:
-    return signature.part(received, signature.signatures(received, lookups))
+    return authentication.dkim_part(received, authentication.signatures(received, lookups))
 
 
 @pytest.mark.parametrize("release", [12, 13])
@@ -104,8 +104,8 @@ def test_a_broken_signature_field_is_no_valid_one() -> None:
 
 def dmarc(lookups: Lookups, senders: list[str], signers: list[str]) -> Part:
     received = captured()
-    return alignment.part(
-        received, alignment.policies(received.from_domain, lookups), senders, signers
+    return authentication.dmarc_part(
+        received, authentication.policies(received.from_domain, lookups), senders, signers
     )
 
 
@@ -136,7 +136,7 @@ def test_dmarc_that_nothing_meets() -> None:
 
 
 def test_a_policy_of_the_domain_above_counts() -> None:
-    found = alignment.policies(f"news.{DOMAIN}", zone())
+    found = authentication.policies(f"news.{DOMAIN}", zone())
     assert [name for name, _ in found] == [DOMAIN]
 
 
@@ -151,7 +151,7 @@ def test_a_policy_of_the_domain_above_counts() -> None:
     ],
 )
 def test_alignment(domain: str, mode: str, expected: bool) -> None:
-    assert alignment.aligned("example.test", domain, mode) is expected
+    assert authentication.aligned("example.test", domain, mode) is expected
 
 
 # ---- names ---------------------------------------------------------------------------------------

@@ -68,19 +68,20 @@ def grouped(
     for domain in settings.mail_null_domains:
         groups[f"The domain {domain}, which has no mail"] = _null_domain_records(domain)
     groups[AT_THE_PROVIDER] = [
-        _pointer(address, settings.mail_hostname) for address in _addresses(settings)
+        _pointer(address, settings.mail_hostname) for address in host_addresses(settings)
     ]
     return {heading: found for heading, found in groups.items() if found}
 
 
-def _addresses(settings: Settings) -> list[IPv4Address | IPv6Address]:
+def host_addresses(settings: Settings) -> list[IPv4Address | IPv6Address]:
+    """Return the host's addresses that the inventory has."""
     return [address for address in (settings.mail_ipv4, settings.mail_ipv6) if address]
 
 
 def _address_records(settings: Settings, name: str, why: str, required: bool) -> list[Record]:
     return [
         Record(name, "A" if address.version == 4 else "AAAA", str(address), why, required)
-        for address in _addresses(settings)
+        for address in host_addresses(settings)
     ]
 
 
@@ -186,5 +187,5 @@ def dmarc(settings: Settings, domain: str) -> str:
 
 def spf(settings: Settings) -> str:
     """Return the SPF record of each mail domain (RFC 7208); it uses one of the ten look-ups."""
-    addresses = [f"ip{address.version}:{address}" for address in _addresses(settings)]
+    addresses = [f"ip{address.version}:{address}" for address in host_addresses(settings)]
     return " ".join(["v=spf1", "mx", *addresses, settings.mail_spf_all])

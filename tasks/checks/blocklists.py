@@ -11,6 +11,7 @@ from tasks.answers import Answer
 from tasks.checks.finding import Finding, Severity
 from tasks.checks.judging import plain, unknown
 from tasks.lookups import Lookups
+from wanted.dns import host_addresses
 
 #: The answers that mean "listed". 127.255.255.x refuses the query (there were too many, or it came
 #: from a public resolver); with other answers a list says that it has closed down.
@@ -21,13 +22,12 @@ _REFUSALS = IPv4Network("127.255.255.0/24")
 def findings(settings: Settings, lookups: Lookups) -> list[Finding]:
     """net.blocklist: one finding for each address, and another for lists that don't answer."""
     found = []
-    for address in (settings.mail_ipv4, settings.mail_ipv6):
-        if address and settings.mail_blocklists:
-            names = {each: question(str(address), each) for each in settings.mail_blocklists}
-            with ThreadPoolExecutor(len(names)) as threads:
-                asked = threads.map(lambda name: lookups.ask(name, "A"), names.values())
-                answers = dict(zip(names, asked, strict=True))
-            found += judge(str(address), answers)
+    lists = settings.mail_blocklists
+    for address in host_addresses(settings) if lists else []:
+        names = [question(str(address), each) for each in lists]
+        with ThreadPoolExecutor(len(names)) as threads:
+            answers = threads.map(lambda name: lookups.ask(name, "A"), names)
+        found += judge(str(address), dict(zip(lists, answers, strict=True)))
     return found
 
 
@@ -38,11 +38,7 @@ def question(address: str, blocklist: str) -> str:
 
 
 def judge(address: str, answers: Mapping[str, Answer]) -> list[Finding]:
-    """
-    Judge what the lists say of an address.
-
-    + answers: list -> its answer
-    """
+    """Judge what the lists say of an address: list -> its answer."""
     said = {name: listing(answer) for name, answer in answers.items()}
     listed = [f"{name} ({codes})" for name, (status, codes) in said.items() if status == "listed"]
     clean = [name for name, (status, _) in said.items() if status == "clean"]

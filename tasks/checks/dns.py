@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from settings.models import Settings
 from tasks.answers import Answer, content
 from tasks.checks import policies
-from tasks.checks.finding import Finding, Severity, Status
-from tasks.checks.judging import RIGHT, Verdict, combined, finding, right, unsure, verdict, wrong
+from tasks.checks.finding import Check, Finding, Severity
+from tasks.checks.judging import RIGHT, Verdict, combined, judged, right, unknown, unsure, wrong
 from tasks.lookups import Lookups
-from wanted.dns import Record, records
-
-Check = Callable[[], list[Finding]]
+from wanted.dns import Record, host_addresses, records
 
 
 def checks(settings: Settings, lookups: Lookups) -> list[Check]:
@@ -39,43 +37,35 @@ def checks(settings: Settings, lookups: Lookups) -> list[Check]:
             partial(policies.mta_sts_record, settings, domain, lookups),
             partial(services, domain, wanted, lookups),
         ]
-    found += [
-        partial(null_domain, domain, wanted, lookups) for domain in settings.mail_null_domains
-    ]
+    for domain in settings.mail_null_domains:
+        found.append(partial(null_domain, domain, wanted, lookups))
     return found
 
 
 def key_checks(settings: Settings, keys: Mapping[str, str], lookups: Lookups) -> list[Check]:
-    """
-    Return the checks of DNS that need the host's DKIM keys; each may run in its own thread.
-
-    + keys: domain -> public key, as wanted/dns.py takes them
-    """
-    return [
-        partial(check, *arguments)
-        for domain in settings.mail_domains
-        for check, arguments in (
-            (policies.dkim, (settings, domain, keys, lookups)),
-            (policies.alignment, (domain, keys, lookups)),
-        )
-    ]
+    """Return the checks of DNS that need the host's DKIM keys: domain -> public key."""
+    found: list[Check] = []
+    for domain in settings.mail_domains:
+        found.append(partial(policies.dkim, settings, domain, keys, lookups))
+        found.append(partial(policies.alignment, domain, keys, lookups))
+    return found
 
 
 # ---- addresses --------------------------------------------------------------------------------
 def addresses(settings: Settings, lookups: Lookups) -> list[Finding]:
     """dns.a: the host's name has the host's addresses, and no others."""
-    if not settings.mail_ipv4 and not settings.mail_ipv6:
-        found = ", ".join(sorted(lookups.addresses(settings.mail_hostname))) or "nothing"
+    name = settings.mail_hostname
+    if not host_addresses(settings):
+        seen = ", ".join(sorted(lookups.addresses(name))) or "nothing"
         wanted = "mail_ipv4 or mail_ipv6 in the inventory, to compare with"
-        said = Verdict(Status.UNKNOWN, seen=found)
-        return [finding("dns.a", settings.mail_hostname, Severity.REQUIRED, wanted, said)]
+        return [unknown("dns.a", name, Severity.REQUIRED, seen, wanted)]
     return [
-        _address(settings.mail_hostname, "A", str(settings.mail_ipv4 or ""), lookups),
-        _address(settings.mail_hostname, "AAAA", str(settings.mail_ipv6 or ""), lookups),
+        *_address(name, "A", str(settings.mail_ipv4 or ""), lookups),
+        *_address(name, "AAAA", str(settings.mail_ipv6 or ""), lookups),
     ]
 
 
-def _address(name: str, kind: str, address: str, lookups: Lookups) -> Finding:
+def _address(name: str, kind: str, address: str, lookups: Lookups) -> list[Finding]:
     def judge(answer: Answer) -> Verdict:
         if not address and answer.records:
             key = "mail_ipv4" if kind == "A" else "mail_ipv6"
@@ -87,15 +77,13 @@ def _address(name: str, kind: str, address: str, lookups: Lookups) -> Finding:
         return wrong(f"publish {name}. {kind} {address}")
 
     view = lookups.everywhere(name, kind)
-    said = verdict(view, judge)
-    return finding("dns.a", view, Severity.REQUIRED, address or "nothing", said)
+    return judged("dns.a", Severity.REQUIRED, address or "nothing", view, judge)
 
 
 def pointer(settings: Settings, record: Record, lookups: Lookups) -> list[Finding]:
     """dns.ptr: the address's name is the host's, and that name has the address (FCrDNS)."""
-    address = str(
-        settings.mail_ipv4 if record.name.endswith("in-addr.arpa") else settings.mail_ipv6
-    )
+    of_ipv4 = record.name.endswith("in-addr.arpa")
+    address = str(settings.mail_ipv4 if of_ipv4 else settings.mail_ipv6)
     remedy = f"have the provider set the reverse DNS of {address} to {settings.mail_hostname}"
 
     def judge(answer: Answer) -> Verdict:
@@ -107,15 +95,14 @@ def pointer(settings: Settings, record: Record, lookups: Lookups) -> list[Findin
         confirmed = any(address in lookups.addresses(name) for name in names)
         return wrong(remedy, Severity.RECOMMENDED if confirmed else None)
 
-    said = verdict(lookups.everywhere(record.name, "PTR"), judge)
-    return [finding("dns.ptr", f"{address} PTR", Severity.REQUIRED, record.content, said)]
+    view, subject = lookups.everywhere(record.name, "PTR"), f"{address} PTR"
+    return judged("dns.ptr", Severity.REQUIRED, record.content, view, judge, subject)
 
 
 # ---- MX ---------------------------------------------------------------------------------------
 def exchanger(settings: Settings, domain: str, lookups: Lookups) -> list[Finding]:
     """dns.mx, dns.mx_cname: the domain's first MX is this host, under a name that is no alias."""
-    ours = {str(address) for address in (settings.mail_ipv4, settings.mail_ipv6) if address}
-    view = lookups.everywhere(domain, "MX")
+    ours = set(map(str, host_addresses(settings)))
 
     def leads_here(answer: Answer) -> Verdict:
         if not answer.records:
@@ -138,16 +125,11 @@ def exchanger(settings: Settings, domain: str, lookups: Lookups) -> list[Finding
             return unsure(unseen.error)
         return right("no alias")
 
-    wanted = f"10 {settings.mail_hostname}."
+    view = lookups.everywhere(domain, "MX")
+    wanted, no_alias = f"10 {settings.mail_hostname}.", "names with addresses of their own"
     return [
-        finding("dns.mx", view, Severity.REQUIRED, wanted, verdict(view, leads_here)),
-        finding(
-            "dns.mx_cname",
-            f"{domain} MX",
-            Severity.RECOMMENDED,
-            "names with addresses of their own",
-            verdict(view, is_no_alias),
-        ),
+        *judged("dns.mx", Severity.REQUIRED, wanted, view, leads_here),
+        *judged("dns.mx_cname", Severity.RECOMMENDED, no_alias, view, is_no_alias),
     ]
 
 
@@ -160,36 +142,31 @@ def _targets(answer: Answer) -> list[str]:
 # ---- records of several names -------------------------------------------------------------------
 def client_names(settings: Settings, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
     """dns.client_names: the names that mail programs try lead to the host."""
-    names = set(settings.names) - {settings.mail_hostname}
+    host = settings.mail_hostname
+    names = set(settings.names) - {host}
+    # A mail domain has TXT records that have findings of their own.
+    without = names - {*settings.mail_domains, *settings.mail_null_domains}
     ours = [
         record
         for record in wanted
-        if record.name in names
-        and (record.type in ("A", "AAAA") or (record.type == "TXT" and _is_only(settings, record)))
+        if (record.name in names and record.type in ("A", "AAAA"))
+        or (record.name in without and record.type == "TXT")
     ]
-    remedy = f"publish them, or an alias (CNAME) of {settings.mail_hostname}."
-    accepted = settings.mail_hostname
-    return _several("dns.client_names", "client names", ours, lookups, remedy, accepted)
+    remedy = f"publish them, or an alias (CNAME) of {host}."
+    return _several("dns.client_names", "client names", ours, lookups, remedy, host)
 
 
 def web_names(settings: Settings, lookups: Lookups) -> list[Finding]:
     """dns.web_names: the names that serve a domain's settings and policy lead to the host."""
-    kinds = (("A", settings.mail_ipv4), ("AAAA", settings.mail_ipv6))
     ours = [
-        Record(name, kind, str(address), "", required=False)
+        Record(name, "A" if address.version == 4 else "AAAA", str(address), "")
         for domain in settings.mail_domains
         if settings.mail_web
         for name in settings.web_names(domain)
-        for kind, address in kinds
-        if address
+        for address in host_addresses(settings)
     ]
     remedy = f"publish each as an alias (CNAME) of {settings.mail_hostname}."
     return _several("dns.web_names", "web names", ours, lookups, remedy, settings.mail_hostname)
-
-
-def _is_only(settings: Settings, record: Record) -> bool:
-    """Whether only mail programs use a name: a mail domain has TXT records of its own."""
-    return record.name not in (*settings.mail_domains, *settings.mail_null_domains)
 
 
 def authorities(settings: Settings, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
@@ -200,11 +177,8 @@ def authorities(settings: Settings, wanted: Sequence[Record], lookups: Lookups) 
 
 def services(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list[Finding]:
     """dns.srv: mail programs find the server by the domain alone (RFC 6186)."""
-    ours = [
-        record
-        for record in wanted
-        if record.type == "SRV" and record.name.split(".", 2)[2] == domain
-    ]
+    srv = [record for record in wanted if record.type == "SRV"]
+    ours = [record for record in srv if record.name.split(".", 2)[2] == domain]
     return _several("dns.srv", f"{domain} SRV", ours, lookups, "publish them as `make dns` says")
 
 
@@ -216,42 +190,31 @@ def null_domain(domain: str, wanted: Sequence[Record], lookups: Lookups) -> list
 
 
 def _several(
-    check: str,
-    subject: str,
-    wanted: Sequence[Record],
-    lookups: Lookups,
-    remedy: str,
-    alias: str = "",
+    check: str, subject: str, ours: Sequence[Record], lookups: Lookups, remedy: str, alias: str = ""
 ) -> list[Finding]:
-    """
-    Return one finding for several records, each of which must be as wanted; [] for no records.
-
-    + alias: an alias of this name is right too
-    """
+    """Return one finding for several records: each as wanted, or an alias of the name `alias`."""
     contents: dict[tuple[str, str], set[str]] = {}
-    for record in wanted:
+    for record in ours:
         found = content(record.type, record.content)
         contents.setdefault((record.name, record.type), set()).add(found)
-    said = []
+    records = []
     for (name, kind), each in contents.items():
-        view = lookups.everywhere(name, kind)
-        judged = verdict(view, partial(_judge_set, kind, each, alias))
-        said.append((str(view), ", ".join(sorted(each)), judged))
-    return [combined(check, subject, Severity.RECOMMENDED, said, remedy)] if said else []
+        judge = partial(_judge_set, kind, each, alias)
+        records.append((lookups.everywhere(name, kind), ", ".join(sorted(each)), judge))
+    return combined(check, subject, Severity.RECOMMENDED, records, remedy)
 
 
 def _judge_set(kind: str, wanted: set[str], alias: str, answer: Answer) -> Verdict:
     published = set(answer.records)
     if kind == "TXT":  # a name may have others, such as a search engine's proof of ownership
-        kinds = {_kind(text) for text in wanted}
-        published = {text for text in published if _kind(text) in kinds}
+        versions = {_version(text) for text in wanted}
+        published = {text for text in published if _version(text) in versions}
     if kind == "SRV":  # the owner chooses priority and weight
         wanted, published = ({each.split(" ", 2)[2] for each in one} for one in (wanted, published))
-    return (
-        RIGHT if published == wanted or (alias and answer.alias == alias) else wrong("publish it")
-    )
+    aliased = alias and answer.alias == alias
+    return RIGHT if published == wanted or aliased else wrong("publish it")
 
 
-def _kind(text: str) -> str:
+def _version(text: str) -> str:
     """Return the version that a TXT record begins with: "v=spf1", "v=DMARC1"."""
     return text.replace(";", " ").partition(" ")[0].lower()

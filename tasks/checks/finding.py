@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,17 +25,16 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """
-    + id: which check, stable over versions, e.g. "dns.spf"
-    + subject: what was looked at, e.g. "example.org TXT" or "port 465"
-    + seen, wanted: what is there, and what would be right
-    + remedy: one line: what to do; "" where all is well
-    """
+    """What one check found out about one thing."""
 
-    id: str
-    subject: str
+    id: str  # of the check, stable over versions, e.g. "dns.spf"
+    subject: str  # what was looked at, e.g. "example.org TXT" or "port 465"
     severity: Severity
     status: Status
     seen: str
     wanted: str
-    remedy: str = ""
+    remedy: str = ""  # one line: what to do; "" where all is well
+
+
+#: What may run in a thread of its own.
+Check = Callable[[], list[Finding]]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from tasks.answers import Answer, View
 from tasks.checks.finding import Finding, Severity, Status
@@ -11,16 +11,12 @@ from tasks.checks.finding import Finding, Severity, Status
 
 @dataclass(frozen=True)
 class Verdict:
-    """
-    + severity: replaces the check's own where the fault is worse or milder than usual
-    + remedy: what to do, or why there is no verdict
-    + seen: shown in place of the records
-    """
+    """How one answer of DNS is judged."""
 
     status: Status
     remedy: str = ""
-    severity: Severity | None = None
-    seen: str = ""
+    severity: Severity | None = None  # in place of the check's: a worse or milder fault than usual
+    seen: str = ""  # shown in place of the records; where there is no verdict, why
 
 
 RIGHT = Verdict(Status.OK)
@@ -52,25 +48,23 @@ _BEST_FIRST = (Status.OK, Status.UNKNOWN, Status.FAILED)
 
 
 def verdict(view: View, judge: Judge) -> Verdict:
-    """
-    Return the verdict on a record, with what was seen filled in.
-
-    Where authoritative servers differ, the best answer counts: dns.servers has a finding on the
-    difference.
-    """
+    """Return the verdict on a record, with what was seen filled in."""
     found = [(judge(answer), answer) for answer in view.answers]
     if not found:
-        return Verdict(Status.UNKNOWN, seen=view.error)
+        return unsure(view.error)
+    # Where servers differ, the best answer counts: dns.servers has a finding on the difference.
     best, answer = min(found, key=lambda pair: _BEST_FIRST.index(pair[0].status))
-    return Verdict(best.status, best.remedy, best.severity, best.seen or shown(answer))
+    return replace(best, seen=best.seen or shown(answer))
 
 
-def finding(check: str, subject: object, severity: Severity, wanted: str, said: Verdict) -> Finding:
-    """Return a verdict as the finding of a check."""
+def judged(
+    check: str, severity: Severity, wanted: str, view: View, judge: Judge, subject: str = ""
+) -> list[Finding]:
+    """Return the finding on one record; its name and type are the subject if none is given."""
+    said = verdict(view, judge)
     remedy = said.remedy if said.status == Status.FAILED else ""
-    return Finding(
-        check, str(subject), said.severity or severity, said.status, said.seen, wanted, remedy
-    )
+    severity, subject = said.severity or severity, subject or str(view)
+    return [Finding(check, subject, severity, said.status, said.seen, wanted, remedy)]
 
 
 def plain(
@@ -90,27 +84,20 @@ def combined(
     check: str,
     subject: str,
     severity: Severity,
-    said: Sequence[tuple[str, str, Verdict]],
+    records: Sequence[tuple[View, str, Judge]],
     remedy: str,
-) -> Finding:
-    """
-    Return one finding for several records of one purpose.
-
-    + said: (name and type, wanted content, verdict) of each
-    """
+) -> list[Finding]:
+    """Return one finding for several records, each with its wanted content; [] for no records."""
+    if not records:
+        return []
+    said = [(view, content, verdict(view, judge)) for view, content, judge in records]
     failed = [each for each in said if each[2].status == Status.FAILED]
-    unseen = [each for each in said if each[2].status == Status.UNKNOWN]
+    unseen = dict.fromkeys(each.seen for _, _, each in said if each.status == Status.UNKNOWN)
     wanted = "; ".join(f"{what} {content}" for what, content, _ in failed or said)
     if failed:
         seen = "; ".join(f"{what}: {each.seen}" for what, _, each in failed)
-        return plain(check, subject, severity, True, seen, wanted, remedy)
-    if unseen:
-        reasons = "; ".join(unrepeated(each.seen for _, _, each in unseen))
-        return unknown(check, subject, severity, reasons, wanted)
-    count = f"{len(said)} records" if len(said) > 1 else said[0][2].seen
-    return plain(check, subject, severity, False, count, wanted, "")
-
-
-def unrepeated(words: Iterable[str]) -> list[str]:
-    """Return each word once, in the order of its first appearance."""
-    return list(dict.fromkeys(words))
+    elif unseen:
+        return [unknown(check, subject, severity, "; ".join(unseen), wanted)]
+    else:
+        seen = f"{len(said)} records" if len(said) > 1 else said[0][2].seen
+    return [plain(check, subject, severity, bool(failed), seen, wanted, remedy)]

@@ -1,13 +1,15 @@
-"""Checks of the machine below the mail services, by the Health and Services facts."""
+"""Checks of the machine below the mail services and its network: the Health and Services facts."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from ipaddress import ip_address
 
 from facts.health import HealthState
 from facts.services import ServiceState
 from services.all import ALL
+from services.configuration import served_ports
 from services.postfix import QUEUE_MINFREE
 from services.service import Service
 from settings.models import Settings
@@ -16,19 +18,14 @@ from tasks.checks.judging import plain, unknown
 
 MIB, GIB = 2**20, 2**30
 HOUR = 3600
-#: Packages that the outside talks to, or that do its TLS.
-MAIL_PACKAGES = (
-    "postfix",
-    "dovecot",
-    "opendkim",
-    "opendmarc",
-    "libssl",
-    "openssl",
-    "openssh",
-    "postsrsd",
-    "lighttpd",
-)
+#: Packages that the outside talks to, and those that do their TLS.
+_SERVERS = ("postfix", "dovecot", "opendkim", "opendmarc", "openssh", "postsrsd", "lighttpd")
+_TLS = ("libssl", "openssl")
 OLD_LISTS = 14 * 24 * HOUR
+#: SSH may be open to the outside too, on whatever port its daemon listens.
+SSH, SSH_DAEMON = 22, "sshd"
+#: A web server beside the mail is nothing unusual.
+WEB_PORTS = frozenset({80, 443})
 
 UNREAD = "the host did not say"
 
@@ -50,11 +47,7 @@ def findings(
     services: Mapping[str, ServiceState],
     read: tuple[float, float],
 ) -> list[Finding]:
-    """
-    Judge the host's facts.
-
-    + read: epoch seconds of this machine, before and after the Health fact was read
-    """
+    """Judge the host's facts; `read` is our time before and after that, in epoch seconds."""
     return [
         units(settings, services, health.failed_units),
         clock(health, read),
@@ -70,9 +63,9 @@ def units(
     settings: Settings, services: Mapping[str, ServiceState], failed_units: Collection[str] | None
 ) -> Finding:
     """host.units: our services run and start at boot, and no other unit failed."""
-    ours_here = [name for name in expected(settings) if name in services]
+    here = [name for name in expected(settings) if name in services]
     stopped = inactive(settings, services)
-    not_enabled = [name for name in ours_here if not services[name].enabled]
+    not_enabled = [name for name in here if not services[name].enabled]
     ours = {state.unit for state in services.values()}
     others = [unit for unit in failed_units or () if unit not in ours]
     seen = [
@@ -80,15 +73,17 @@ def units(
         *(f"{name} does not start at boot" for name in not_enabled),
         *(f"{unit} failed" for unit in others),
     ]
-    units_to_see = [services[name].unit if name in services else name for name in stopped] + others
-    remedy = f"see `journalctl -u {units_to_see[0]}` on the host" if units_to_see else ""
+    remedies = []
     if stopped or not_enabled:
-        start = "run deploy.py, which starts and enables them"
-        remedy = f"{start}; {remedy}" if remedy else start
+        remedies.append("run deploy.py, which starts and enables them")
+    if stopped or others:
+        first = (stopped + others)[0]
+        unit = services[first].unit if first in services else first
+        remedies.append(f"see `journalctl -u {unit}` on the host")
     severity = Severity.RECOMMENDED if seen and not stopped else Severity.REQUIRED
-    shown = "; ".join(seen) or ", ".join(ours_here)
+    shown = "; ".join(seen) or ", ".join(here)
     wanted = "all services run, and start at boot"
-    return plain("host.units", "services", severity, bool(seen), shown, wanted, remedy)
+    return plain("host.units", "services", severity, bool(seen), shown, wanted, "; ".join(remedies))
 
 
 def offset(clock: tuple[float, float], read: tuple[float, float]) -> float:
@@ -108,29 +103,24 @@ def clock(health: HealthState, read: tuple[float, float]) -> Finding:
     if health.clock is None:
         return unknown(id, "clock", Severity.REQUIRED, UNREAD, wanted)
     ahead = offset(health.clock, read)
+    severity, seen, remedy = Severity.REQUIRED, "as this machine's", ""
     if abs(ahead) > 5:
         severity = Severity.REQUIRED if abs(ahead) > 60 else Severity.RECOMMENDED
         seen = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
         remedy = "see `timedatectl` on the host, and on this machine"
-        return plain(id, "clock", severity, True, seen, wanted, remedy)
-    if health.clock_synchronised is False:
+    elif health.clock_synchronised is False:
+        severity, seen = Severity.RECOMMENDED, "right, but no daemon keeps it so"
         remedy = "see `timedatectl` on the host; UDP port 123 has to be open outwards"
-        seen = "right, but no daemon keeps it so"
-        return plain(id, "clock", Severity.RECOMMENDED, True, seen, wanted, remedy)
-    return plain(id, "clock", Severity.REQUIRED, False, "as this machine's", wanted, "")
+    return plain(id, "clock", severity, bool(remedy), seen, wanted, remedy)
 
 
 def disks(health: HealthState, message_size: int) -> list[Finding]:
-    """
-    host.disk: room for mail, on each file system that holds some or fills up otherwise.
-
-    + message_size: of the largest message; see queue_minfree in postconf(5) for what it needs
-    """
+    """host.disk: room for mail, on each file system that holds some or fills up otherwise."""
     id, wanted = "host.disk", "a tenth or 5 GiB free, and a tenth of the inodes"
     if not health.disks:
         return [unknown(id, "/", Severity.REQUIRED, UNREAD, wanted)]
     found = []
-    least = max(QUEUE_MINFREE, 1.5 * message_size)
+    least = max(QUEUE_MINFREE, 1.5 * message_size)  # postconf(5), queue_minfree
     for folder, disk in health.disks.items():
         size, free = disk["size"], disk["available"]
         inodes, free_inodes = disk["inodes"], disk["inodes_available"]
@@ -183,7 +173,7 @@ def updates(health: HealthState, now: float) -> Finding:
         since = datetime.fromtimestamp(health.lists_from, UTC)
         why = f"the package lists are of {since:%Y-%m-%d}: run `apt-get update` on the host"
         return unknown(id, "packages", Severity.RECOMMENDED, why, wanted)
-    ours = [name for name in health.updates if name.startswith(MAIL_PACKAGES)]
+    ours = [name for name in health.updates if name.startswith((*_SERVERS, *_TLS))]
     seen = f"{len(health.updates)} updates wait" if health.updates else "none waits"
     seen += f", among them {', '.join(ours)}" if ours else ""
     remedy = "run `apt-get upgrade` on the host"
@@ -200,3 +190,54 @@ def postfix_support(health: HealthState) -> Finding:
         # No failure: nothing is wrong with the host, and Debian mends what is a danger.
         seen += ": its authors' updates have ended, those of Debian LTS go on until mid-2028"
     return plain(id, "Postfix", Severity.INFO, False, seen, wanted, "")
+
+
+# ---- the network ------------------------------------------------------------------------------
+def target(settings: Settings) -> str:
+    """Return the host:port that the host must be able to connect to."""
+    return settings.mail_relayhost or settings.mail_check_outbound
+
+
+def network(settings: Settings, health: HealthState) -> list[Finding]:
+    """Judge what the host can reach, and which of its ports are open."""
+    return [outbound(settings, health), listening(settings, health)]
+
+
+def outbound(settings: Settings, health: HealthState) -> Finding:
+    """net.outbound: port 25 is open outwards, or the smarthost can be reached."""
+    check, subject = "net.outbound", f"{target(settings)} from the host"
+    wanted = "a connection, and a greeting"
+    if not health.outbound:
+        return unknown(check, subject, Severity.REQUIRED, UNREAD, wanted)
+    state, _, greeting = health.outbound.partition(" ")
+    if state != "open":
+        seen, failed = health.outbound, True
+    elif greeting.startswith("220") or target(settings).endswith(":465"):
+        seen, failed = greeting or "open", False  # on 465 the server does not speak first
+    else:
+        seen, failed = f"open, but it says {greeting or 'nothing'}", True
+    remedy = "ask the provider to open port 25 outwards, or send by a smarthost (mail_relayhost)"
+    if settings.mail_relayhost:
+        remedy = "see whether the smarthost runs, and whether the provider lets its port out"
+    if "not known" in seen or "resolution" in seen:
+        remedy = "see /etc/resolv.conf on the host: it can't look the name up"
+    return plain(check, subject, Severity.REQUIRED, failed, seen, wanted, remedy)
+
+
+def listening(settings: Settings, health: HealthState) -> Finding:
+    """host.listening: only the ports of mail, its web server and SSH are open to the public."""
+    check, subject = "host.listening", "public TCP ports"
+    served = {SSH, *served_ports(ALL, settings)}
+    wanted = f"{', '.join(map(str, sorted(served)))} only"
+    if health.listening is None:
+        return unknown(check, subject, Severity.RECOMMENDED, UNREAD, wanted)
+    public = {
+        port: process
+        for address, port, process in health.listening
+        if not ip_address(address).is_loopback and process != SSH_DAEMON
+    }
+    others = {port: process for port, process in public.items() if port not in served}
+    seen = ", ".join(f"{port} {others[port]}".strip() for port in sorted(others))
+    severity = Severity.INFO if others.keys() <= WEB_PORTS and others else Severity.RECOMMENDED
+    remedy = "stop it, bind it to 127.0.0.1, or keep it out by the firewall"
+    return plain(check, subject, severity, bool(others), seen or "no others", wanted, remedy)

@@ -19,13 +19,10 @@ WIDTH = 100
 
 @dataclass(frozen=True)
 class Report:
-    """
-    + host: its mail_hostname
-    + time: when the checks began
-    """
+    """All findings of one host."""
 
-    host: str
-    time: datetime
+    host: str  # its mail_hostname
+    time: datetime  # when the checks began
     findings: Sequence[Finding]
 
     def of(self, status: Status) -> list[Finding]:
@@ -38,11 +35,8 @@ class Report:
     def summary(self) -> dict[str, int]:
         """Return how many checks ended with each status."""
         counts = {str(status): len(self.of(status)) for status in Status}
-        return {
-            "checks": len(self.findings),
-            **counts,
-            "failed_required": len(self._failed_required()),
-        }
+        required = len(self._failed_required())
+        return {"checks": len(self.findings), **counts, "failed_required": required}
 
     def _failed_required(self) -> list[Finding]:
         return [one for one in self.of(Status.FAILED) if one.severity == Severity.REQUIRED]
@@ -106,5 +100,5 @@ def _by_reason(report: Report) -> list[tuple[str, str]]:
     """Return (reason, ids) of what is unknown: one silent resolver is one line, not thirty."""
     ids: dict[str, dict[str, None]] = {}
     for finding in report.of(Status.UNKNOWN):
-        ids.setdefault(f"{finding.seen}", {})[finding.id] = None
+        ids.setdefault(finding.seen, {})[finding.id] = None
     return [(reason, ", ".join(each)) for reason, each in ids.items()]

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from pyinfra import host
 from pyinfra.api import DeployError
 
-from facts.health import Health, HealthState
+from facts.health import Health
 from facts.opendkim import SigningKeys, public_keys
 from facts.services import Services
 from settings.models import Settings
-from tasks.checks import blocklists, dane, dns, machine, network, servers, tls, web
-from tasks.checks.finding import Finding, Status
+from tasks.checks import blocklists, dns, machine, servers, tls, web
+from tasks.checks.finding import Status
 from tasks.checks.report import Report
 from tasks.lookups import Lookups, resolvers
-from tasks.reach import Place, places, published_ports
+from tasks.reach import Places, places, published_ports
 
 #: No question to DNS after these.
 DNS_SECONDS = 10.0
@@ -26,11 +25,7 @@ THREADS = 32
 
 
 def report(settings: Settings) -> Report:
-    """
-    Check the current host.
-
-    Raises DeployError where it is no mail host yet.
-    """
+    """Check the current host. Raises DeployError where it is no mail host yet."""
     began = datetime.now(UTC)
     services = host.get_fact(Services)
     if "postfix" not in services:
@@ -45,40 +40,29 @@ def report(settings: Settings) -> Report:
         served = _look_at_ports(settings, published, lookups, threads)
         keys = public_keys(host.get_fact(SigningKeys), settings.mail_dkim_selector)
         asked += [threads.submit(check) for check in dns.key_checks(settings, keys, lookups)]
-        health, read = _health(settings)
+        before = time.time()
+        health = host.get_fact(Health, outbound=machine.target(settings))
+        read = before, time.time()
         shown = {port: look.result() for port, look in served.items()}
-        asked.append(threads.submit(dane.findings, settings, shown, lookups))
+        asked.append(threads.submit(tls.tlsa, settings, shown, lookups))
         found = [finding for check in asked for finding in check.result()]
-        found += servers.findings(settings, lookups)
+        inactive = machine.inactive(settings, services)
         found += [
-            *tls.findings(
-                settings,
-                shown,
-                machine.inactive(settings, services),
-                datetime.now(UTC),
-            ),
-            *network.findings(settings, health),
+            *servers.findings(settings, lookups),
+            *tls.findings(settings, shown, inactive, datetime.now(UTC)),
+            *machine.network(settings, health),
             *listed.result(),
             *machine.findings(settings, health, services, read),
         ]
     failed = {finding.id for finding in found if finding.status == Status.FAILED}
     if settings.mail_web and "tls.certificate" in failed:
         found = [web.excused(finding) for finding in found]
-    return Report(settings.mail_hostname, began, _in_order(found))
-
-
-def _health(settings: Settings) -> tuple[HealthState, tuple[float, float]]:
-    """Return the Health fact, and our clock before and after."""
-    before = time.time()
-    health = host.get_fact(Health, outbound=network.target(settings))
-    return health, (before, time.time())
+    found.sort(key=lambda finding: finding.id)  # DNS, host, network, TLS, web
+    return Report(settings.mail_hostname, began, found)
 
 
 def _look_at_ports(
-    settings: Settings,
-    published: Mapping[int, Place],
-    lookups: Lookups,
-    threads: ThreadPoolExecutor,
+    settings: Settings, published: Places, lookups: Lookups, threads: ThreadPoolExecutor
 ) -> dict[int, Future[tls.Served]]:
     """Start to look at each port, at the place where it is published or at the host's address."""
     hosts: list[object] = [settings.mail_ipv4 or settings.mail_ipv6]
@@ -90,8 +74,3 @@ def _look_at_ports(
         for port in tls.PORTS
         for place in places(port, published, hosts)[:1]
     }
-
-
-def _in_order(findings: list[Finding]) -> list[Finding]:
-    """Return the findings by id: DNS, host, network, TLS, web."""
-    return sorted(findings, key=lambda finding: finding.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from settings.models import Settings
 from tasks.answers import View, Zone
@@ -21,21 +21,15 @@ def findings(settings: Settings, lookups: Lookups) -> list[Finding]:
         for zone in dict.fromkeys(zone for zone in zones.values() if zone.name)
     ]
     missing = [name for name, zone in zones.items() if not zone.name and not zone.error]
-    found += [_no_zone(name) for name in missing if not _is_below(name, missing)]
+    seen, wanted, severity = "no name servers", "a zone", Severity.REQUIRED
+    for name in missing:
+        if not any(name.endswith(f".{other}") for other in missing):
+            remedy = f"register {name}, and delegate it to the name servers that hold its zone"
+            found.append(plain("dns.servers", name, severity, True, seen, wanted, remedy))
     # The provider runs the reverse zone: it matters only where its servers name different hosts.
     reverse = [view for view in views if view.type == "PTR" and differing(view)]
     found += [authoritative(view.zone, [view]) for view in reverse]
     return [*found, resolver(lookups.resolvers, views)]
-
-
-def _is_below(name: str, others: Iterable[str]) -> bool:
-    return any(name.endswith(f".{other}") for other in others)
-
-
-def _no_zone(name: str) -> Finding:
-    remedy = f"register {name}, and delegate it to the name servers that hold its zone"
-    seen, wanted = "no name servers", "a zone"
-    return plain("dns.servers", name, Severity.REQUIRED, True, seen, wanted, remedy)
 
 
 def authoritative(zone: Zone, views: Sequence[View]) -> Finding:

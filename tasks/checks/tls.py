@@ -1,4 +1,4 @@
-"""Checks of the services from outside: which ports are open, and which certificate each shows."""
+"""Checks of the services from outside: which ports are open, and the certificate each shows."""
 
 from __future__ import annotations
 
@@ -7,68 +7,61 @@ import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from cryptography import x509
 
+from facts.tls import key_digest
 from services import renewal
+from services.all import ALL
 from settings.models import Settings
+from tasks.answers import Answer
 from tasks.checks.finding import Finding, Severity
-from tasks.checks.judging import plain, unknown, unrepeated
+from tasks.checks.judging import RIGHT, Verdict, combined, plain, unknown, unsure, wrong
+from tasks.lookups import Lookups
 from wanted.certificates import names_of, uncovered
+from wanted.dns import DANE_PORTS
 
 SECONDS = 5.0
 SOON = timedelta(days=14)
-#: A certificate with a shorter life is renewed later than SOON: see `soon`.
+#: A certificate with a shorter life is renewed later than SOON.
 SHORT_LIFE = timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class Port:
-    """
-    A service as its clients see it.
+    """How a client begins TLS at a port, and ends the session."""
 
-    + service: as facts/services.py names it
-    + before_tls: the dialogue before TLS: (our line, how the last line of the answer begins); the
-      first of our lines is empty, as the server greets first
-    + goodbye: ends the session in TLS
-    """
-
-    service: str
+    # The dialogue before TLS: (our line, how the last line of the answer begins). The first of our
+    # lines is empty: the server greets first.
     before_tls: tuple[tuple[bytes, bytes], ...] = ()
-    goodbye: bytes = b"QUIT"
+    goodbye: bytes = b"QUIT"  # ends the session in TLS
 
 
 _SMTP = ((b"", b"220 "), (b"EHLO [127.0.0.1]", b"250 "), (b"STARTTLS", b"220 "))
 PORTS = {
-    25: Port("postfix", _SMTP),
-    110: Port("dovecot", ((b"", b"+OK"), (b"STLS", b"+OK"))),
-    143: Port("dovecot", ((b"", b"* OK"), (b"a STARTTLS", b"a OK")), b"b LOGOUT"),
-    465: Port("postfix"),
-    587: Port("postfix", _SMTP),
-    993: Port("dovecot", goodbye=b"b LOGOUT"),
-    995: Port("dovecot"),
+    25: Port(_SMTP),
+    110: Port(((b"", b"+OK"), (b"STLS", b"+OK"))),
+    143: Port(((b"", b"* OK"), (b"a STARTTLS", b"a OK")), b"b LOGOUT"),
+    465: Port(),
+    587: Port(_SMTP),
+    993: Port(goodbye=b"b LOGOUT"),
+    995: Port(),
 }
+#: Port -> name of the service that listens there.
+SERVERS = {port: each.name for each in ALL for port in each.ports}
 
 
 @dataclass(frozen=True)
 class Served:
-    """
-    What one port showed.
+    """What one port showed."""
 
-    + error: why there is no connection, "" where there is one
-    + dropped: nothing answered at all: a firewall on the way may drop the packets
-    + no_tls: why there is no TLS, "" where there is
-    + certificate: the host's own
-    + untrusted: why this machine does not trust its chain, "" where it does
-    + version: of TLS, e.g. "TLSv1.3"
-    """
-
-    error: str = ""
-    dropped: bool = False
-    no_tls: str = ""
-    certificate: x509.Certificate | None = None
-    untrusted: str = ""
-    version: str = ""
+    error: str = ""  # why there is no connection
+    dropped: bool = False  # nothing answered at all: a firewall on the way may drop the packets
+    no_tls: str = ""  # why there is no TLS
+    certificate: x509.Certificate | None = None  # the host's own
+    untrusted: str = ""  # why this machine does not trust its chain
+    version: str = ""  # of TLS, e.g. "TLSv1.3"
 
 
 def look(port: int, address: str, at: int, chain: bool) -> Served:
@@ -101,7 +94,7 @@ def _connect(port: Port, address: str, at: int, context: ssl.SSLContext) -> Serv
                 der, version = secured.getpeercert(binary_form=True), secured.version()
                 secured.sendall(port.goodbye + b"\r\n")
                 if not port.before_tls:
-                    secured.recv(4096)  # leaving before the greeting, we are logged as lost
+                    secured.recv(4096)  # who leaves before the greeting is logged as lost
     except ssl.SSLCertVerificationError as error:
         return Served(untrusted=error.verify_message)
     except TimeoutError:
@@ -132,10 +125,7 @@ def _refusal(plain: socket.socket, port: Port) -> str:
 
 # ---- judging ----------------------------------------------------------------------------------
 def findings(
-    settings: Settings,
-    served: Mapping[int, Served],
-    inactive: Collection[str],
-    now: datetime,
+    settings: Settings, served: Mapping[int, Served], inactive: Collection[str], now: datetime
 ) -> list[Finding]:
     """
     Judge what the ports showed.
@@ -146,21 +136,20 @@ def findings(
     judged = {
         port: one
         for port, one in served.items()
-        if PORTS[port].service not in inactive and not (inactive and one.no_tls.startswith("4"))
+        if SERVERS[port] not in inactive and not (inactive and one.no_tls.startswith("4"))
     }
     return [reachable(judged, inactive), certificate(settings, judged, now), version(judged)]
 
 
 def reachable(served: Mapping[int, Served], inactive: Collection[str]) -> Finding:
     """net.reachable: every port of the mail services takes a connection from here."""
-    subject, wanted = f"ports {_ports(served)}", "every port answers"
-    closed = {port: one for port, one in served.items() if one.error}
-    seen = _by_port({port: one.error for port, one in closed.items()}, served)
-    check, severity = "net.reachable", Severity.REQUIRED
+    check, severity, wanted = "net.reachable", Severity.REQUIRED, "every port answers"
     if not served:
         down = f"{', '.join(sorted(inactive))} not running (host.units)"
         return unknown(check, "ports", severity, down, wanted)
-    if list(closed) == [25] and closed[25].dropped and len(served) > 1:
+    closed = {port: one.error for port, one in served.items() if one.error}
+    seen, subject = _by_port(closed, served), f"ports {_ports(served)}"
+    if list(closed) == [25] and served[25].dropped and len(served) > 1:
         # If only port 25 is silent, the cause is most often the access provider of this machine.
         seen += "; most home connections block port 25: check again from elsewhere"
         return unknown(check, subject, severity, seen, wanted)
@@ -188,8 +177,8 @@ def certificate(settings: Settings, served: Mapping[int, Served], now: datetime)
 
 
 def _ending(served: Served) -> str:
-    end = served.certificate.not_valid_after_utc if served.certificate else None
-    return f"ends on {end:%Y-%m-%d}" if end else ""
+    found = served.certificate
+    return f"ends on {found.not_valid_after_utc:%Y-%m-%d}" if found else ""
 
 
 def _faults(settings: Settings, served: Served, now: datetime) -> list[str]:
@@ -198,9 +187,10 @@ def _faults(settings: Settings, served: Served, now: datetime) -> list[str]:
     if found is None:
         return [f"no TLS: {served.no_tls}"]
     faults = []
-    if found.not_valid_after_utc < now:
+    left, life = (found.not_valid_after_utc - begin for begin in (now, found.not_valid_before_utc))
+    if left < timedelta(0):
         faults.append(f"expired on {found.not_valid_after_utc:%Y-%m-%d}")
-    elif found.not_valid_after_utc - now < soon(found):
+    elif left < (SOON if life > SHORT_LIFE else life / 5):  # it is renewed at a third of its life
         faults.append(_ending(served))
     if found.not_valid_before_utc > now:
         faults.append(f"valid from {found.not_valid_before_utc:%Y-%m-%d} on only")
@@ -211,12 +201,6 @@ def _faults(settings: Settings, served: Served, now: datetime) -> list[str]:
     if served.untrusted and not faults:  # an expired one is not trusted either: say one reason
         faults.append(f"not trusted: {served.untrusted}")
     return faults
-
-
-def soon(certificate: x509.Certificate) -> timedelta:
-    """Return how long a certificate should still last; renewal begins at a third of its life."""
-    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    return SOON if life > SHORT_LIFE else life / 5
 
 
 def version(served: Mapping[int, Served]) -> Finding:
@@ -238,8 +222,35 @@ def _ports(ports: Collection[int]) -> str:
 def _by_port(said: Mapping[int, str], asked: Collection[int]) -> str:
     """Return "what (ports 25, 465); other (port 993)"; no ports are named if it is all of them."""
     parts = []
-    for what in unrepeated(said.values()):
+    for what in dict.fromkeys(said.values()):
         ports = [port for port, each in said.items() if each == what]
         where = f" ({'ports' if len(ports) > 1 else 'port'} {_ports(ports)})"
         parts.append(what + ("" if len(ports) == len(asked) else where))
     return "; ".join(parts)
+
+
+# ---- DANE (RFC 7672) --------------------------------------------------------------------------
+def tlsa(settings: Settings, served: Mapping[int, Served], lookups: Lookups) -> list[Finding]:
+    """dns.tlsa: where a port has TLSA records, one of them is of the key that it shows."""
+    check, subject, severity = "dns.tlsa", f"{settings.mail_hostname} TLSA", Severity.REQUIRED
+    found = []
+    for port in DANE_PORTS:
+        view = lookups.everywhere(f"_{port}._tcp.{settings.mail_hostname}", "TLSA")
+        if view.answers and not any(answer.records for answer in view.answers):
+            continue
+        certificate = served[port].certificate if port in served else None
+        ours = f"3 1 1 {key_digest(certificate)}" if certificate else ""
+        found.append((view, ours, partial(_judge_key, ours)))
+    if not found:
+        wanted = "none, or the key that is shown"
+        return [plain(check, subject, severity, False, "none", wanted, "")]
+    remedy = "publish what `make dns` prints, or none: by a wrong one others keep their mail"
+    return combined(check, subject, severity, found, remedy)
+
+
+def _judge_key(ours: str, answer: Answer) -> Verdict:
+    if ours in answer.records:
+        return RIGHT
+    if not ours or any(not each.startswith("3 1 1 ") for each in answer.records):
+        return unsure("TLSA records that nothing here can be compared with")
+    return wrong("publish the key that is shown")

@@ -6,20 +6,24 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from facts.configuration import FileState
 from layout import WEB
 from services.configuration import WantedFile
 from services.service import Place
-from tasks.drifts.row import Row, moment
+from tasks.drifts.report import Row, moment
 
+#: File or folder -> what it is on the host.
+States = Mapping[str, FileState]
 #: A line that somebody wrote by hand is hidden if it may hold a password, a hash or a key.
 _MAY_BE_SECRET = re.compile(r"pass|secret|token|private|\{[A-Z0-9-]+\}|\$\w+\$|:.*@", re.IGNORECASE)
 _HIDDEN = "(not shown, it may hold a secret)"
+_CHANGED_SECRET = ("its content", "changed (secret, not shown)")
 
 
-def changed(files: Sequence[WantedFile], states: Mapping[str, FileState]) -> list[str]:
+def changed(files: Sequence[WantedFile], states: States) -> list[str]:
     """Return the files that differ and hold no secret: their text may be read and compared."""
     return [
         file.path
@@ -34,57 +38,46 @@ def changed(files: Sequence[WantedFile], states: Mapping[str, FileState]) -> lis
 def _content_differs(file: WantedFile, state: FileState) -> bool:
     if file.content is None:
         return True
-    return not file.learned and state.sha256 != _sha256(file.content)
-
-
-def _sha256(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()
+    digest = hashlib.sha256(file.content.encode()).hexdigest()
+    return not file.learned and state.sha256 != digest
 
 
 def content(
     files: Sequence[WantedFile],
-    states: Mapping[str, FileState],
-    texts: Mapping[str, str],
-    logins: Mapping[str, Sequence[str]],
+    states: States,
+    texts: Mapping[str, str],  # of the files that `changed` returns
+    logins: Mapping[str, Sequence[str]],  # passwd-file -> names in it; no more of it is shown
 ) -> Iterator[Row]:
-    """
-    Judge what is in the files.
-
-    + texts: of the files that `changed` returns
-    + logins: passwd-file -> the names in it on the host; nothing else of it is shown
-    """
+    """Judge what is in the files."""
     for file in files:
-        state = states.get(file.path)
+        state, path = states.get(file.path), file.path
         if state is None:
             if file.content is not None:
-                yield Row(file.path, "the file", "no such file")
-        elif file.content is None:
-            yield Row(file.path, "no such file", "a file", moment(state.modified))
+                yield Row(path, "the file", "no such file")
+            continue
+        since = moment(state.modified)
+        if file.content is None:
+            yield Row(path, "no such file", "a file", since)
         elif state.sha256 == "-":
-            yield Row(file.path, "a file", "something else", moment(state.modified))
+            yield Row(path, "a file", "something else", since)
         elif _content_differs(file, state):
-            since = moment(state.modified)
-            if file.path in logins:
-                yield from _logins(file, logins[file.path], state)
+            if path in logins:
+                yield from _logins(file, logins[path], since)
             elif file.secret:
-                yield Row(file.path, "its content", "changed (secret, not shown)", since)
+                yield Row(path, *_CHANGED_SECRET, since)
             else:
-                wanted, found = difference(file.content, texts.get(file.path, ""))
-                yield Row(file.path, wanted, found, since)
+                yield Row(path, *difference(file.content, texts.get(path, "")), since)
 
 
-def _logins(file: WantedFile, found: Sequence[str], state: FileState) -> Iterator[Row]:
+def _logins(file: WantedFile, found: Sequence[str], since: datetime | None) -> Iterator[Row]:
     """Name the logins that a passwd-file has and should not have, and those that it lacks."""
-    names = [line.partition(":")[0] for line in (file.content or "").splitlines()]
-    since = moment(state.modified)
-    strangers = sorted(set(found) - set(names))
-    missing = sorted(set(names) - set(found))
-    for name in strangers:
+    names = {line.partition(":")[0] for line in (file.content or "").splitlines()}
+    for name in sorted(set(found) - names):
         yield Row(f"login {name}" if name else file.path, "none", f"a line in {file.path}", since)
-    for name in missing:
+    for name in sorted(names - set(found)):
         yield Row(f"login {name}", f"a line in {file.path}", "none", since)
-    if not strangers and not missing:
-        yield Row(file.path, "its content", "changed (secret, not shown)", since)
+    if names == set(found):
+        yield Row(file.path, *_CHANGED_SECRET, since)
 
 
 def difference(wanted: str, found: str) -> tuple[str, str]:
@@ -108,9 +101,7 @@ def difference(wanted: str, found: str) -> tuple[str, str]:
     return mine[0].strip() if mine else "no such line", shown
 
 
-def owners(
-    files: Sequence[WantedFile], places: Sequence[Place], states: Mapping[str, FileState]
-) -> Iterator[Row]:
+def owners(files: Sequence[WantedFile], places: Sequence[Place], states: States) -> Iterator[Row]:
     """Judge owner and mode of the files and the places."""
     ours = [
         Place(file.path, f"{file.owner}:{file.group}", file.mode)
@@ -124,7 +115,7 @@ def owners(
                 yield Row(place.path, wanted, found, moment(state.changed))
 
 
-def writers(folders: Sequence[str], states: Mapping[str, FileState]) -> Iterator[Row]:
+def writers(folders: Sequence[str], states: States) -> Iterator[Row]:
     """Judge who may write to the folders, and so may replace the files in them."""
     for folder in folders:
         state = states.get(folder)
@@ -142,7 +133,7 @@ def folders(paths: Sequence[str]) -> list[str]:
     return sorted({str(PurePosixPath(path).parent) for path in paths})
 
 
-def leftovers(known: Sequence[str], states: Mapping[str, FileState]) -> Iterator[Row]:
+def leftovers(known: Sequence[str], states: States) -> Iterator[Row]:
     """Name what a killed run left behind, and files on the web server that are not ours."""
     for path in sorted(states.keys() - set(known)):
         served = path.startswith(f"{WEB}/")
@@ -150,7 +141,7 @@ def leftovers(known: Sequence[str], states: Mapping[str, FileState]) -> Iterator
         yield Row(path, "no such file", found, moment(states[path].modified))
 
 
-def missing(places: Sequence[Place], states: Mapping[str, FileState]) -> Iterator[Row]:
+def missing(places: Sequence[Place], states: States) -> Iterator[Row]:
     """Name the places that do not exist."""
     for place in places:
         if place.path not in states:

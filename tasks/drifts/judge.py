@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from facts.configuration import FileState
 from facts.firewall import FirewallState
 from facts.live import LiveState
 from facts.machine import MachineState
@@ -18,26 +17,23 @@ from services.configuration import Configuration, WantedFile, wanted_packages
 from services.service import Place
 from settings.models import Settings
 from tasks.drifts import files, machine, network, units
-from tasks.drifts.row import Row
+from tasks.drifts.files import States
+from tasks.drifts.report import Row
 
 PASSWD_FILES = (dovecot.USERS, dovecot.SCORE_USERS)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """
-    What the facts say.
-
-    + texts: of the files that `readable` names
-    """
+    """What the facts say."""
 
     machine: MachineState
     packages: PackageStates
     firewall: FirewallState
     units: Mapping[str, ServiceState]
-    states: Mapping[str, FileState]
+    states: States
     live: LiveState
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)  # of the files that `readable` names
 
 
 def paths(settings: Settings, configurations: Sequence[Configuration]) -> list[str]:
@@ -47,7 +43,7 @@ def paths(settings: Settings, configurations: Sequence[Configuration]) -> list[s
     return list(dict.fromkeys([*ours, *places, *machine.FILES, *files.folders(ours)]))
 
 
-def readable(configurations: Sequence[Configuration], states: Mapping[str, FileState]) -> list[str]:
+def readable(configurations: Sequence[Configuration], states: States) -> list[str]:
     """Return the files whose text tells what is different, and holds no secret."""
     return files.changed(_files(configurations), states)
 
@@ -59,11 +55,7 @@ def rows(
     now: datetime,
     ssh: Collection[int],
 ) -> list[Row]:
-    """
-    Return what drifted.
-
-    + ssh: where sshd may listen
-    """
+    """Return what drifted; sshd may listen on the ports `ssh`."""
     ours, places, live = _files(configurations), _places(settings, configurations), seen.live
     logins = {path: live.logins.get(path, ()) for path in PASSWD_FILES}
     drifted = [
@@ -80,6 +72,7 @@ def rows(
         and (each.name not in seen.units or not seen.units[each.name].active)
     ]
     servers = network.servers(configurations)
+    asked = network.asked(servers, live.listeners, inactive)
     services = [each.service for each in configurations]
     debian = wanted_packages(services, settings, seen.machine)
     return [
@@ -93,9 +86,7 @@ def rows(
         *units.overrides(configurations, seen.units),
         *network.firewall(settings, seen.firewall),
         *network.listeners(servers, live.listeners, inactive, ssh, open_ports(settings)),
-        *network.certificates(
-            settings, live, network.asked(servers, live.listeners, inactive), now
-        ),
+        *network.certificates(settings, live, asked, now),
     ]
 
 

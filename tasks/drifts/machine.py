@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from facts.configuration import FileState
 from facts.live import LooseFolder
 from facts.machine import MachineState
 from facts.packages import PackageStates
@@ -12,15 +11,14 @@ from layout import MAIL_FOLDER
 from services import updates
 from services.base import DEFAULT_TIME_DAEMON
 from settings.models import Settings
-from tasks.drifts.row import Row, moment
+from tasks.drifts.files import States
+from tasks.drifts.report import Row, moment
 
 HOSTNAME, MAILNAME = "/etc/hostname", "/etc/mailname"
 FILES = (HOSTNAME, MAILNAME, MAIL_FOLDER)
 
 
-def names(
-    settings: Settings, machine: MachineState, states: Mapping[str, FileState]
-) -> Iterator[Row]:
+def names(settings: Settings, machine: MachineState, states: States) -> Iterator[Row]:
     """Judge what the machine is called; mail says HELO by it, and cron writes from it."""
     for what, wanted, found in (
         ("host name", settings.mail_hostname, machine.hostname),
@@ -34,12 +32,9 @@ def names(
 
 def resources(settings: Settings, machine: MachineState) -> Iterator[Row]:
     """Judge what the deploy makes where it is missing: swap, the clock's daemon."""
-    if (
-        settings.mail_swap_size
-        and not machine.swap
-        and machine.swap_room >= 2 * settings.mail_swap_size
-    ):
-        yield Row("swap", f"{settings.mail_swap_size} bytes", "none")
+    size = settings.mail_swap_size
+    if size and not machine.swap and machine.swap_room >= 2 * size:
+        yield Row("swap", f"{size} bytes", "none")
     if updates.enabled(settings) and not machine.update_timers:
         yield Row("apt-daily timers", "enabled and active", "not, or not both")
     if machine.clock_untried:
@@ -50,13 +45,12 @@ def accounts(machine: MachineState, superusers: Sequence[str]) -> Iterator[Row]:
     """Judge the mail's owner, and who is root under another name."""
     if machine.vmail is None:
         yield Row("account vmail", f"the owner of {MAIL_FOLDER}", "no such account")
-    for name in superusers:
-        if name != "root":
-            yield Row(f"account {name}", "root alone has the uid 0", "uid 0")
+    for name in [each for each in superusers if each != "root"]:
+        yield Row(f"account {name}", "root alone has the uid 0", "uid 0")
 
 
 def mail_folders(
-    machine: MachineState, states: Mapping[str, FileState], loose: Sequence[LooseFolder]
+    machine: MachineState, states: States, loose: Sequence[LooseFolder]
 ) -> Iterator[Row]:
     """Judge who gets at the mail."""
     if machine.vmail and machine.vmail_folder != "vmail:vmail:700":

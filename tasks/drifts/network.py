@@ -15,10 +15,10 @@ from services import renewal
 from services.configuration import Configuration
 from services.service import Service
 from settings.models import Settings
-from tasks.drifts.row import Row, moment
+from tasks.drifts.report import Row, moment
 from wanted.certificates import uncovered
 
-#: With a socket unit, systemd holds sshd's.
+#: What listens on sshd's ports; with a socket unit it is systemd.
 _SSH = {"sshd", "systemd", "init"}
 
 
@@ -31,56 +31,36 @@ def servers(configurations: Iterable[Configuration]) -> dict[int, Service]:
 
 
 def listeners(
-    servers: Mapping[int, Service],
+    servers: Mapping[int, Service],  # port -> service that has to listen there
     found: Collection[Listener] | None,
-    inactive: Collection[str],
-    ssh: Collection[int],
-    known: Collection[int],
+    inactive: Collection[str],  # services that don't run: their ports are not missed
+    ssh: Collection[int],  # ports of sshd
+    known: Collection[int],  # ports of other software, `mail_open_ports`
 ) -> Iterator[Row]:
-    """
-    Name the TCP ports that others can reach and nobody asked for, and those that are missing.
-
-    + servers: port -> service that has to listen there
-    + inactive: services that don't run: their ports are not missed
-    + ssh: ports of sshd
-    + known: ports of other software, `mail_open_ports`
-    """
+    """Name the TCP ports that others can reach and nobody asked for, and those that are missing."""
     if found is None:
         yield Row("ports", "known ones", "ss(8) could not be run")
         return
-    reachable = [each for each in found if not _loopback(each.address)]
-    for port in sorted({each.port for each in reachable}):
-        each = [one for one in reachable if one.port == port]
-        names = {name for one in each for name in one.processes}
-        if not _expected(port, names, servers.get(port), ssh, known):
-            where = ", ".join(sorted({one.address for one in each}))
-            who = ", ".join(sorted(names)) or "a process"
-            since = min((one.since for one in each if one.since), default=0.0)
-            wanted = servers[port].name if port in servers else "nothing listens"
-            yield Row(f"port {port}", wanted, f"{who} on {where}", moment(since))
+    reachable: dict[int, list[Listener]] = {}
+    for each in found:
+        address = ip_address(each.address)
+        if not (getattr(address, "ipv4_mapped", None) or address).is_loopback:
+            reachable.setdefault(each.port, []).append(each)
+    for port, here in sorted(reachable.items()):
+        service = servers.get(port)
+        names = {name for each in here for name in each.processes}
+        allowed = service.listeners if service else _SSH if port in ssh else set()
+        unnamed = not names and (service or port in ssh)
+        if unnamed or names & allowed or (not service and port in known):
+            continue
+        where = ", ".join(sorted({each.address for each in here}))
+        who = ", ".join(sorted(names)) or "a process"
+        since = min((each.since for each in here if each.since), default=0.0)
+        wanted = service.name if service else "nothing listens"
+        yield Row(f"port {port}", wanted, f"{who} on {where}", moment(since))
     for port, service in servers.items():
-        if service.name not in inactive and port not in {each.port for each in reachable}:
+        if service.name not in inactive and port not in reachable:
             yield Row(f"port {port}", service.name, "nothing listens")
-
-
-def _expected(
-    port: int,
-    names: Collection[str],
-    service: Service | None,
-    ssh: Collection[int],
-    known: Collection[int],
-) -> bool:
-    if service:
-        return not names or not service.listeners.isdisjoint(names)
-    if port in ssh and (not names or _SSH & set(names)):
-        return True
-    return port in known
-
-
-def _loopback(address: str) -> bool:
-    found = ip_address(address)
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
 
 
 def firewall(settings: Settings, found: FirewallState) -> Iterator[Row]:
@@ -103,25 +83,21 @@ def firewall(settings: Settings, found: FirewallState) -> Iterator[Row]:
 def certificates(
     settings: Settings, live: LiveState, asked: Collection[int], now: datetime
 ) -> Iterator[Row]:
-    """
-    Judge the certificate on disk, and whether each port shows it.
-
-    + asked: ports that have to show one: where the service runs and listens
-    """
+    """Judge the certificate on disk, and whether each of the ports asked shows it."""
     disk, served = live.certificate, live.served
     if not settings.mail_tls.trusted_by_others and (
         reason := renewal_reason(disk, settings.names, now)
     ):
         wanted = f"self-signed, for {', '.join(settings.names)}"
-        yield Row(PEM, wanted, reason, _since(disk, now))
+        since = (disk.not_after if disk.not_after < now else disk.not_before) if disk else None
+        yield Row(PEM, wanted, reason, since)
     if disk is None:
         return  # files are judged as files
     if settings.mail_tls.trusted_by_others and disk.not_after < now:
         yield Row(PEM, "a valid certificate", _until(disk), disk.not_after)
     if renewal.enabled(settings) and (found := _unfit(settings, disk)):
         yield Row(PEM, f"issued, for {', '.join(settings.names)}", found, disk.not_before)
-    mute = [port for port in asked if port not in served]
-    if mute:
+    if mute := [port for port in asked if port not in served]:
         yield Row(_ports("TLS", mute), _until(disk), "no certificate within 10 seconds")
     others = {served[port].sha256: served[port] for port in asked if port in served}
     for sha256, shown in others.items():
@@ -138,13 +114,6 @@ def _unfit(settings: Settings, disk: CertificateState) -> str:
     if missing := uncovered(disk.names, settings.names):
         return f"not for {', '.join(missing)}"
     return "" if disk.key_matches else "its key is another"
-
-
-def _since(disk: CertificateState | None, now: datetime) -> datetime | None:
-    """Return when a certificate became wrong: at its end, or as it was made."""
-    if disk is None:
-        return None
-    return disk.not_after if disk.not_after < now else disk.not_before
 
 
 def _until(certificate: CertificateState) -> str:

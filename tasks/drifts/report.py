@@ -1,13 +1,12 @@
-"""The drift of one host as a table to read and as JSON."""
+"""The drift of one host: its rows, as a table to read and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from tasks.drifts.row import Row
 from tasks.text import cell, columns, heading, json_heading
 
 #: The widest column of the table; JSON has the whole text.
@@ -15,14 +14,26 @@ WIDTH = 60
 
 
 @dataclass(frozen=True)
-class Report:
-    """
-    + host: its mail_hostname
-    + time: when the look began
-    """
+class Row:
+    """One difference between a host and how it was deployed."""
 
-    host: str
-    time: datetime
+    what: str  # a file, a service, a port, …
+    wanted: str
+    found: str
+    since: datetime | None = None  # when it changed, None where the host does not tell
+
+
+def moment(seconds: float) -> datetime | None:
+    """Return epoch seconds as a time; None for 0, which stands for unknown."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+@dataclass(frozen=True)
+class Report:
+    """All drift of one host."""
+
+    host: str  # its mail_hostname
+    time: datetime  # when the look began
     rows: Sequence[Row]
 
     def headline(self) -> str:

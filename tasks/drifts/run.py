@@ -23,11 +23,7 @@ from tasks.drifts.report import Report
 
 
 def report() -> Report:
-    """
-    Compare the current host with what its inventory says.
-
-    Raises DeployError where the inventory is wrong or the host is no mail host yet.
-    """
+    """Compare the current host with its inventory. Raises DeployError if it is no mail host yet."""
     now = datetime.now(UTC)
     machine = host.get_fact(Machine)
     settings = checked_settings(machine)
@@ -40,20 +36,11 @@ def report() -> Report:
     states = host.get_fact(ManagedFiles, paths=paths, folders=folders)
     changed = judge.readable(wanted, states)
     texts: dict[str, str] = host.get_fact(FileContents, paths=changed) if changed else {}
-    seen = Seen(
-        machine=machine,
-        packages=host.get_fact(Packages, packages=wanted_packages(ALL, settings, machine)),
-        units=units,
-        firewall=host.get_fact(Firewall),
-        states=states,
-        live=host.get_fact(
-            Live,
-            folder=MAIL_FOLDER,
-            passwd_files=judge.PASSWD_FILES,
-            ports=served_ports(ALL, settings),
-        ),
-        texts=texts,
-    )
+    packages = host.get_fact(Packages, packages=wanted_packages(ALL, settings, machine))
+    firewall = host.get_fact(Firewall)
+    ports = served_ports(ALL, settings)
+    live = host.get_fact(Live, folder=MAIL_FOLDER, passwd_files=judge.PASSWD_FILES, ports=ports)
+    seen = Seen(machine, packages, firewall, units, states, live, texts)
     # sshd's own port, and the one that the inventory reaches it at.
     ssh = {22, int(host.data.get("ssh_port") or 22)}
     rows = judge.rows(settings, wanted, seen, now, ssh)

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from facts.services import ServiceState
 from services.configuration import Configuration
-from tasks.drifts.row import Row, moment
+from tasks.drifts.report import Row, moment
 
 
 def wanted(configurations: Iterable[Configuration]) -> list[Configuration]:
@@ -20,11 +20,7 @@ def states(
     services: Mapping[str, ServiceState],
     drifted: AbstractSet[str],
 ) -> Iterator[Row]:
-    """
-    Judge whether each service runs, does so after a boot, and has read its configuration.
-
-    + drifted: files that have a row of their own: that they are newer than the service is no other
-    """
+    """Judge whether each service runs, does so after a boot, and has read its configuration."""
     for each in wanted(configurations):
         name, state = each.name, services.get(each.name)
         if state is None:
@@ -36,7 +32,7 @@ def states(
             yield Row(name, "starts at boot", enablement, moment(masked))
         if not state.active:
             yield Row(name, "running", state.state.rpartition(" ")[2], moment(state.since))
-        elif state.action and drifted.isdisjoint(each.service.effects):
+        elif state.action and drifted.isdisjoint(each.service.effects):  # drifted files have rows
             found = f"an older one, it needs a {state.action}"
             yield Row(name, "runs what is on disk", found, moment(state.since))
     for each in configurations:
@@ -60,7 +56,7 @@ def overrides(
 
 
 def _masks(masked: Configuration, state: ServiceState) -> dict[str, float]:
-    """Return what masks a masked service; systemctl(1) links the unit's name to /dev/null."""
+    """Return path -> time of the links to /dev/null by which systemctl(1) masks a unit."""
     if not state.state.startswith("masked"):
         return {}
     paths = [path for path in state.overrides if path.endswith(f"/{masked.service.unit}")]

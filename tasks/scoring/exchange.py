@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping
 
 from pyinfra import host
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
@@ -20,7 +19,7 @@ from services.dovecot import SCORE_USERS
 from services.postfix import SCORE_DOMAIN, SINK_PORT
 from settings.models import Settings
 from tasks.password import HashError, sha512_crypt
-from tasks.reach import Place
+from tasks.reach import Places
 from tasks.scoring import submission
 from tasks.scoring.message import Received, compose, end_mark, parse_dump
 from tasks.scoring.part import ScoreError
@@ -29,7 +28,7 @@ from wanted.addresses import score_sender
 _UNIT = "mailhost-sink"
 
 
-def exchange(settings: Settings, published: Mapping[int, Place]) -> Received:
+def exchange(settings: Settings, published: Places) -> Received:
     """Submit one message, and return it as it left the host; ScoreError says why that failed."""
     sender, token = score_sender(settings), secrets.token_hex(16)
     message = compose(sender, f"robin@{SCORE_DOMAIN}", token)
@@ -59,6 +58,5 @@ def _on_host(name: str, *arguments: str, stdin: str | None = None) -> list[str]:
     command = script(shell(name), _UNIT, SCORE_USERS, *arguments, stdin=stdin)
     done, output = command.execute(host.state, host, connector)  # type: ignore[arg-type]
     if not done:
-        said = " ".join(output.stderr_lines) or "the connection to the host ended"
-        raise ScoreError(said)
+        raise ScoreError(" ".join(output.stderr_lines) or "the connection to the host ended")
     return list(output.stdout_lines)

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from settings.models import Settings
 from tasks.answers import Address
 from tasks.lookups import Lookups
-from tasks.reach import Place
-from tasks.scoring import alignment, message, names, signature, spamassassin, spf, submission
+from tasks.reach import Places
+from tasks.scoring import authentication, message, names, spamassassin, submission
 from tasks.scoring.message import Received
 from tasks.scoring.part import Aspect, Part
 from tasks.scoring.questions import LookupFailed, addresses, pointers, score_lookups
+from wanted.dns import host_addresses
 
 
-def judge(settings: Settings, received: Received, published: Mapping[int, Place]) -> list[Part]:
+def judge(settings: Settings, received: Received, published: Places) -> list[Part]:
     """Return every part of the score; a part is unknown, not wrong, if DNS does not answer."""
     lookups = score_lookups(settings)
     sending, now = sending_addresses(settings), datetime.now(UTC)
     with ThreadPoolExecutor() as pool:
         spam = pool.submit(_spamassassin, received, sending, lookups, now)
-        policy = pool.submit(spf.results, received, sending, lookups)
-        signed = pool.submit(signature.signatures, received, lookups)
-        dmarc = pool.submit(alignment.policies, received.from_domain, lookups)
+        policy = pool.submit(authentication.spf_results, received, sending, lookups)
+        signed = pool.submit(authentication.signatures, received, lookups)
+        dmarc = pool.submit(authentication.policies, received.from_domain, lookups)
         pointer = pool.submit(names.pointer, received, sending, lookups)
         helo = pool.submit(names.greeting, received, sending, lookups)
         tls = pool.submit(submission.tls, settings, published)
@@ -33,12 +34,12 @@ def judge(settings: Settings, received: Received, published: Mapping[int, Place]
         passed = set(policy.result().values()) == {"pass"}
         senders = [received.sender_domain] if passed else []
         signers = [each.domain for each in signed.result() if each.valid]
-        return alignment.part(received, dmarc.result(), senders, signers)
+        return authentication.dmarc_part(received, dmarc.result(), senders, signers)
 
     return [
-        _answered(spf.ASPECT, lambda: spf.part(received, policy.result())),
-        _answered(signature.ASPECT, lambda: signature.part(received, signed.result())),
-        _answered(alignment.ASPECT, aligned),
+        _answered(authentication.SPF, lambda: authentication.spf_part(received, policy.result())),
+        _answered(authentication.DKIM, lambda: authentication.dkim_part(received, signed.result())),
+        _answered(authentication.DMARC, aligned),
         _answered(names.POINTER, pointer.result),
         _answered(names.HELO, helo.result),
         tls.result(),
@@ -49,9 +50,7 @@ def judge(settings: Settings, received: Received, published: Mapping[int, Place]
 
 def sending_addresses(settings: Settings) -> list[Address]:
     """Return the addresses that the host sends from, as others see them; [] if not known."""
-    if settings.mail_relayhost:
-        return []
-    return [each for each in (settings.mail_ipv4, settings.mail_ipv6) if each is not None]
+    return [] if settings.mail_relayhost else host_addresses(settings)
 
 
 def _answered(aspect: Aspect, ask: Callable[[], Part]) -> Part:

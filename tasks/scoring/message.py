@@ -12,8 +12,7 @@ from email.utils import format_datetime, formatdate, make_msgid, parsedate_to_da
 from tasks.answers import Address
 from tasks.scoring.part import Aspect, Part
 
-LOST = 0.5
-ASPECT = Aspect("score.format", "format", "Date, Message-ID, From, To, Subject and sound MIME")
+ASPECT = Aspect("score.format", "format", "Date, Message-ID, From, To, Subject and sound MIME", 0.5)
 
 # A letter between two people. Most mail programs send plain text and the same text as HTML.
 _PARAGRAPHS = (
@@ -26,11 +25,7 @@ _PARAGRAPHS = (
 
 
 def compose(sender: str, recipient: str, token: str) -> EmailMessage:
-    """
-    Return the message to send.
-
-    + token: letters and digits that are in no other message; `end_mark` finds the message by them
-    """
+    """Return the message to send; the token, letters and digits, is in no other message."""
     mail = EmailMessage(policy=policy.SMTP)
     mail["From"] = headerregistry.Address("Alex Miller", addr_spec=sender)
     mail["To"] = headerregistry.Address("Robin Jones", addr_spec=recipient)
@@ -52,16 +47,11 @@ def end_mark(token: str) -> str:
 
 @dataclass(frozen=True)
 class Received:
-    """
-    The message as a receiving site gets it.
+    """The message as a receiving site gets it."""
 
-    + helo, mail_from: what the host said in the SMTP session
-    + raw: the message, with CRLF
-    """
-
-    helo: str
+    helo: str  # what the host said in the SMTP session
     mail_from: str
-    raw: bytes
+    raw: bytes  # the message, with CRLF
 
     @property
     def sender_domain(self) -> str:
@@ -76,22 +66,15 @@ class Received:
         return addresses[0].domain.lower() if addresses else ""
 
     def from_client(self, address: Address, pointer: str | None, now: datetime) -> bytes:
-        """
-        Return the message with the Received field that the server of a receiving site adds.
-
-        + pointer: the address's name in DNS, if that leads back to the address
-        """
-        client = f"{pointer or 'unknown'} [{_literal(address)}]"
+        """Return the message as a receiving site stores it; the pointer is a confirmed name."""
+        literal = f"IPv6:{address}" if address.version == 6 else str(address)
+        client = f"{pointer or 'unknown'} [{literal}]"
         field = (
             f"Received: from {self.helo} ({client})\r\n"
             f"\tby mx.receiver.invalid (Postfix) with ESMTPS id 4CtMlx0Wg0z1\r\n"
             f"\tfor <robin@receiver.invalid>; {format_datetime(now)}\r\n"
         )
         return field.encode() + self.raw
-
-
-def _literal(address: Address) -> str:
-    return f"IPv6:{address}" if address.version == 6 else str(address)
 
 
 # Above the message smtp-sink(1) writes what the session said, and a Received field of its own.
@@ -120,7 +103,7 @@ def part(received: Received, now: datetime) -> Part:
     problems = _problems(received.raw, now)
     if problems:
         remedy = "look at what changes mail on the host: milters and header_checks in main.cf"
-        return ASPECT.bad("message", "; ".join(problems), remedy, LOST)
+        return ASPECT.bad("message", "; ".join(problems), remedy)
     return ASPECT.good("message", f"{len(received.raw)} bytes, plain text and HTML")
 
 

@@ -10,9 +10,8 @@ from tasks.scoring.message import Received
 from tasks.scoring.part import NO_ADDRESS, Aspect, Part
 from tasks.scoring.questions import addresses, pointers
 
-LOST_POINTER, LOST_HELO = 1.5, 1.0
-POINTER = Aspect("score.ptr", "reverse DNS", "the HELO name, which leads back to the address")
-HELO = Aspect("score.helo", "HELO", "a name that leads to the host's addresses")
+POINTER = Aspect("score.ptr", "reverse DNS", "the HELO name, which leads back to the address", 1.5)
+HELO = Aspect("score.helo", "HELO", "a name that leads to the host's addresses", 1.0)
 
 
 def pointer(received: Received, sending: Sequence[Address], lookups: Lookups) -> Part:
@@ -24,7 +23,7 @@ def pointer(received: Received, sending: Sequence[Address], lookups: Lookups) ->
     if not problems:
         return POINTER.good(subject, f"{subject} is {received.helo}, and the other way round")
     remedy = f"set the reverse DNS to {received.helo} at the VPS provider"
-    return POINTER.bad(subject, "; ".join(problems), remedy, LOST_POINTER)
+    return POINTER.bad(subject, "; ".join(problems), remedy)
 
 
 def _pointer(address: Address, helo: str, lookups: Lookups) -> str | None:
@@ -47,8 +46,7 @@ def greeting(received: Received, sending: Sequence[Address], lookups: Lookups) -
     listed = ", ".join(sorted(map(str, found)))
     remedy = f"publish the address of {helo} as 'make dns' prints it"
     if not found:
-        return HELO.bad(helo, f"{helo} has no address in DNS", remedy, LOST_HELO)
+        return HELO.bad(helo, f"{helo} has no address in DNS", remedy)
     if missing := [str(each) for each in sending if each not in found]:
-        seen = f"{helo} is {listed}, not {', '.join(missing)}"
-        return HELO.bad(helo, seen, remedy, LOST_HELO)
+        return HELO.bad(helo, f"{helo} is {listed}, not {', '.join(missing)}", remedy)
     return HELO.good(helo, f"{helo} is {listed}")

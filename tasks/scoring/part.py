@@ -17,15 +17,11 @@ class ScoreError(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """
-    + name: what a person calls it
-    + finding: what was looked at, seen, wanted, and what to do about it
-    + lost: points
-    """
+    """What a finding costs."""
 
-    name: str
+    name: str  # what a person calls it
     finding: Finding
-    lost: float = 0.0
+    lost: float = 0.0  # points
 
 
 @dataclass(frozen=True)
@@ -35,11 +31,10 @@ class Aspect:
     id: str
     name: str
     wanted: str
+    lost: float = 0.0  # points, where it is bad
 
-    def _part(
-        self, status: Status, subject: str, seen: str, remedy: str = "", lost: float = 0.0
-    ) -> Part:
-        severity = Severity.RECOMMENDED
+    def _part(self, status: Status, subject: str, seen: str, remedy: str = "") -> Part:
+        severity, lost = Severity.RECOMMENDED, self.lost if status is Status.FAILED else 0.0
         finding = Finding(self.id, subject, severity, status, seen, self.wanted, remedy)
         return Part(self.name, finding, lost)
 
@@ -47,9 +42,9 @@ class Aspect:
         """Return the part where all is well."""
         return self._part(Status.OK, subject, seen)
 
-    def bad(self, subject: str, seen: str, remedy: str, lost: float) -> Part:
+    def bad(self, subject: str, seen: str, remedy: str) -> Part:
         """Return the part where points are lost."""
-        return self._part(Status.FAILED, subject, seen, remedy, lost)
+        return self._part(Status.FAILED, subject, seen, remedy)
 
     def unknown(self, subject: str, seen: str, remedy: str = "") -> Part:
         """Return the part that nobody could look at: it costs no points."""
@@ -71,10 +66,9 @@ def report(hostname: str, parts: Iterable[Part]) -> str:
     width = max(len(part.name) for part in parts)
     lines = [title]
     for part in parts:
+        lost = f"-{part.lost:.1f}" if part.lost else "0"
         if part.finding.status is Status.UNKNOWN:
             lost = "?"
-        else:
-            lost = f"-{part.lost:.1f}" if part.lost else "0"
         lines.append(f"  {part.name:<{width}}  {lost:>4}  {part.finding.seen}")
         if part.finding.remedy:
             lines.append(f"  {'':<{width}}        -> {part.finding.remedy}")

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 
 from tasks.scoring.part import Aspect, Part
 
@@ -37,14 +38,9 @@ def command() -> list[str]:
 def report(argv: list[str], message: bytes) -> str:
     """Return SpamAssassin's report on a message; ValueError with the reason where there is none."""
     settings = [word for line in _SETTINGS for word in ("--cf", line)]
+    words = [*argv, *_ARGUMENTS, *settings]
     try:
-        done = subprocess.run(
-            [*argv, *_ARGUMENTS, *settings],
-            input=message,
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        done = subprocess.run(words, input=message, capture_output=True, timeout=TIMEOUT)
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = error.strerror if isinstance(error, OSError) else f"no answer in {TIMEOUT:g} s"
         raise ValueError(f"{argv[0]}: {reason}") from None
@@ -69,9 +65,9 @@ def part(text: str) -> Part:
     seen = f"{total:g} points: {listed}"
     if total <= 0:
         return ASPECT.good("message", seen)
-    worst = max(rules, key=lambda rule: float(rule[0]))
-    remedy = f"{worst[1]}: {worst[2].strip()}"
-    return ASPECT.bad("message", seen, remedy, total)
+    _, name, meaning = max(rules, key=lambda rule: float(rule[0]))
+    remedy = f"{name}: {meaning.strip()}"
+    return replace(ASPECT, lost=total).bad("message", seen, remedy)
 
 
 def judge(message: bytes) -> Part:

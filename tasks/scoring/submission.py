@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Mapping
 from email.message import EmailMessage
 
 from settings.models import Settings
-from tasks.reach import Place, places
+from tasks.reach import Place, Places, places
 from tasks.scoring.part import Aspect, Part, ScoreError
+from wanted.dns import host_addresses
 
 #: Seconds for a connection to one address.
 TIMEOUT = 5.0
-LOST = 0.5
 #: Said in EHLO: smtplib would ask DNS for the name of this machine.
 EHLO = "localhost"
-TLS = Aspect("score.tls", "TLS", "STARTTLS on port 25, with a certificate")
+TLS = Aspect("score.tls", "TLS", "STARTTLS on port 25, with a certificate", 0.5)
 
 
-def _places(settings: Settings, published: Mapping[int, Place], port: int) -> list[Place]:
-    hosts = (settings.mail_ipv4, settings.mail_ipv6, settings.mail_hostname)
-    return places(port, published, hosts)
+def _places(settings: Settings, published: Places, port: int) -> list[Place]:
+    return places(port, published, [*host_addresses(settings), settings.mail_hostname])
 
 
 def _lenient() -> ssl.SSLContext:
@@ -32,7 +30,7 @@ def _lenient() -> ssl.SSLContext:
     return context
 
 
-def connect(settings: Settings, published: Mapping[int, Place]) -> smtplib.SMTP:
+def connect(settings: Settings, published: Places) -> smtplib.SMTP:
     """Return a session with the submission service, in TLS: on port 465, or else on 587."""
     tried = []
     for port in (465, 587):
@@ -66,24 +64,23 @@ def _reason(error: Exception) -> str:
 
 def send(client: smtplib.SMTP, login: str, password: str, message: EmailMessage) -> None:
     """Log in and submit the message."""
-    client.sock.settimeout(30)  # type: ignore[union-attr]  # the host answers only when its milters have read the message
+    # The host answers only when its milters have read the message.
+    client.sock.settimeout(30)  # type: ignore[union-attr]
     try:
         client.login(login, password)
         client.send_message(message)
+        return
     except smtplib.SMTPAuthenticationError as error:
-        raise ScoreError(
-            f"the host refuses the login {login} ({_reason(error)}): run deploy.py, then this again"
-        ) from None
+        refusal = f"refuses the login {login} ({_reason(error)}): run deploy.py, then this again"
     except smtplib.SMTPRecipientsRefused as error:
         ((code, text),) = error.recipients.values()
-        raise ScoreError(
-            f"the host does not take the message: {code} {text.decode(errors='replace')}"
-        ) from None
+        refusal = f"does not take the message: {code} {text.decode(errors='replace')}"
     except (OSError, smtplib.SMTPException) as error:
-        raise ScoreError(f"the host does not take the message: {_reason(error)}") from None
+        refusal = f"does not take the message: {_reason(error)}"
+    raise ScoreError(f"the host {refusal}")
 
 
-def tls(settings: Settings, published: Mapping[int, Place]) -> Part:
+def tls(settings: Settings, published: Places) -> Part:
     """Connect to port 25 and judge its TLS."""
     tried = []
     for place in _places(settings, published, 25):
@@ -103,11 +100,11 @@ def _tls_of(client: smtplib.SMTP) -> Part:
     try:
         client.ehlo()
         if not client.has_extn("starttls"):
-            return TLS.bad("port 25", "port 25 offers no STARTTLS", remedy, LOST)
+            return TLS.bad("port 25", "port 25 offers no STARTTLS", remedy)
         client.starttls(context=_lenient())
     except (OSError, smtplib.SMTPException) as error:
-        return TLS.bad("port 25", f"STARTTLS fails: {_reason(error)}", remedy, LOST)
+        return TLS.bad("port 25", f"STARTTLS fails: {_reason(error)}", remedy)
     assert isinstance(client.sock, ssl.SSLSocket)
     if not client.sock.getpeercert(binary_form=True):
-        return TLS.bad("port 25", "TLS without a certificate", remedy, LOST)
+        return TLS.bad("port 25", "TLS without a certificate", remedy)
     return TLS.good("port 25", f"{client.sock.version()}, with a certificate")

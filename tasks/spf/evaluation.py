@@ -28,40 +28,25 @@ _RESULTS = {"": "pass", "+": "pass", "-": "fail", "~": "softfail", "?": "neutral
 
 @dataclass
 class Evaluation:
-    """
-    What a record means for one address.
+    """What a record means for one address."""
 
-    + result: "pass", "fail", "softfail" or "neutral"
-    + lookups: terms that ask DNS, with those of every included record, whether needed or not
-    + errors: what a receiver calls a permanent error, the limits apart
-    + unanswered: included records that could not be looked up
-    """
-
-    result: str = "neutral"
-    lookups: int = 0
-    errors: list[str] = field(default_factory=list)
-    unanswered: list[str] = field(default_factory=list)
+    result: str = "neutral"  # or "pass", "fail", "softfail"
+    lookups: int = 0  # terms that ask DNS, those of all included records too, needed or not
+    errors: list[str] = field(default_factory=list)  # permanent errors, the limits apart
+    unanswered: list[str] = field(default_factory=list)  # records that could not be looked up
 
 
 def evaluate(record: str, domain: str, address: str, ask: Ask) -> Evaluation:
-    """
-    Return what a record means for an address. All of it is read, whatever is wrong with it.
-
-    + domain: whose record it is
-    """
+    """Return what a domain's record means for an address; all of it is read, faults or not."""
     reader = _Reader(ip_address(address), f"postmaster@{domain}", domain, ask, strict=False)
     reader.found.result = reader.read(record, domain) or "neutral"
     return reader.found
 
 
 def check_host(address: Address, sender: str, helo: str, ask: Ask) -> str:
-    """
-    Return a receiver's result (RFC 7208, 2.6): "pass", "permerror", "none", ….
-
-    + sender: address in MAIL FROM; "" stands for postmaster at the HELO name
-    """
+    """Return a receiver's result (RFC 7208, 2.6): "pass", "permerror", "none", …."""
     local, _, domain = sender.rpartition("@")
-    domain = domain or helo
+    domain = domain or helo  # RFC 7208, 2.4: without a sender it is postmaster at the HELO name
     if "." not in domain:
         return "none"
     reader = _Reader(address, f"{local or 'postmaster'}@{domain}", helo, ask, strict=True)
@@ -79,13 +64,10 @@ class _Ended(Exception):
 
 
 class _Reader:
-    """
-    One evaluation.
-
-    + strict: stop where a receiver stops; else note what is wrong and read on
-    """
+    """One evaluation."""
 
     def __init__(self, address: Address, sender: str, helo: str, ask: Ask, strict: bool) -> None:
+        """With `strict`, stop where a receiver stops; else note what is wrong and read on."""
         self.address: Address = getattr(address, "ipv4_mapped", None) or address
         self.kind = "A" if self.address.version == 4 else "AAAA"
         self.sender, self.helo, self.ask, self.strict = sender, helo, ask, strict
@@ -191,17 +173,12 @@ class _Reader:
     def _expanded(self, text: str, domain: str) -> str:
         """Return a name with its macros expanded (RFC 7208, 7)."""
         local, _, sender_domain = self.sender.rpartition("@")
-        values = {
-            "s": self.sender,
-            "l": local,
-            "o": sender_domain,
-            "d": domain,
-            "i": self.address.exploded,
-            "v": "in-addr",
-            "h": self.helo,
-        }
-        if self.kind == "AAAA":
-            values |= {"i": ".".join(values["i"].replace(":", "")).upper(), "v": "ip6"}
+        values = {"s": self.sender, "l": local, "o": sender_domain, "d": domain, "h": self.helo}
+        if self.kind == "A":
+            values |= {"i": str(self.address), "v": "in-addr"}
+        else:
+            nibbles = self.address.exploded.replace(":", "").upper()
+            values |= {"i": ".".join(nibbles), "v": "ip6"}
         if re.search(r"%\{p", text, re.IGNORECASE):
             found = list(self._own_names())
             below = [name for name in found if name.endswith(f".{domain}")]

@@ -37,24 +37,16 @@ _MODIFIERS = ("redirect", "exp")
 
 @dataclass(frozen=True)
 class Term:
-    """
-    One mechanism or modifier: `~all`, `ip4:192.0.2.25`, `redirect=example.org`.
-
-    + name: "" for a modifier that SPF does not know and a receiver ignores
-    + domain: its macros not expanded, "" where there is none
-    + network: of ip4 and ip6
-    + four, six: lengths of the networks of `a` and `mx`
-    + fault: what a receiver calls a permanent error, "" where there is none
-    """
+    """One mechanism or modifier: `~all`, `ip4:192.0.2.25`, `redirect=example.org`."""
 
     text: str
     qualifier: str = ""
-    name: str = ""
-    domain: str = ""
-    network: IPv4Network | IPv6Network | None = None
-    four: int = 32
-    six: int = 128
-    fault: str = ""
+    name: str = ""  # "" for a modifier that SPF does not know and a receiver ignores
+    domain: str = ""  # its macros not expanded
+    network: IPv4Network | IPv6Network | None = None  # of ip4 and ip6
+    four: int = 32  # length of the network of `a` and `mx`, for IPv4
+    six: int = 128  # the same for IPv6
+    fault: str = ""  # what a receiver calls a permanent error
 
     def covers(self, address: Address, host: str) -> bool:
         """Whether an address is in the network of this term around a host's address."""
@@ -104,21 +96,15 @@ def _term(word: str) -> Term:
 
 
 def _network(word: str, qualifier: str, name: str, text: str) -> Term:
+    family = IPv4Network if name == "ip4" else IPv6Network
     try:
-        network = ip_network(text, strict=False)
+        return Term(word, qualifier, name, network=family(text, strict=False))
     except ValueError:
-        network = None
-    if network is None or name != f"ip{network.version}":
         return Term(word, qualifier, name, fault=f"{word} is no network")
-    return Term(word, qualifier, name, network=network)
 
 
 def expanded(text: str, values: Mapping[str, str]) -> str:
-    """
-    Return a domain with its macros expanded (RFC 7208, 7): at most 253 characters of its end.
-
-    + values: macro letter -> value
-    """
+    """Return a domain with its macros expanded (RFC 7208, 7): at most 253 characters of its end."""
 
     def value(macro: re.Match[str]) -> str:
         letter, count, reverse, delimiters = macro.groups()
