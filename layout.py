@@ -1,7 +1,5 @@
 """Paths, ports and accounts of a mail host that two or more modules share."""
 
-from __future__ import annotations
-
 #: Where all mail lives, and the ids of its owner (vmail) on a host that has no such account yet.
 MAIL_FOLDER = "/var/vmail"
 VMAIL_IDS = (5000, 5000)

@@ -8,6 +8,7 @@ from pyinfra.api import FactBase, StringCommand
 from facts.data import FactData
 from facts.postfix import parse_queue
 from facts.shell import key_values, readable, script
+from layout import MAIL_FOLDER
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class HealthState(FactData):
 # bash. On port 465 the server does not speak first.
 _SCRIPT = r"""
 export LC_ALL=C
+mail=$3
 attempt() {
   [ -n "$1" ] || return 0
   timeout 4 bash -c 'exec 3<>"/dev/tcp/$0/$1" || exit 1
@@ -64,7 +66,7 @@ observe() {
     timedatectl show -p NTPSynchronized
   fi
   sed -n 's/^\(MemTotal\|MemAvailable\|SwapTotal\|SwapFree\): *\([0-9]*\) kB/\1=\2/p' /proc/meminfo
-  df --output=target,size,avail,itotal,iavail -B1 / /var /var/spool/postfix /var/vmail |
+  df --output=target,size,avail,itotal,iavail -B1 / /var /var/spool/postfix "$mail" |
     sed '1d; s/^/disk=/' | sort -u
   if units=$(systemctl list-units --state=failed --no-legend --plain); then
     echo units=read
@@ -167,4 +169,4 @@ class Health(FactBase[HealthState]):
 
     def command(self, outbound: str | None = None) -> StringCommand:
         server, _, port = (outbound or "").rpartition(":")
-        return script(_SCRIPT, server, port)
+        return script(_SCRIPT, server, port, MAIL_FOLDER)

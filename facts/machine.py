@@ -8,7 +8,7 @@ from pyinfra.api import FactBase, StringCommand
 from facts.data import FactData
 from facts.firewall import RULES
 from facts.shell import key_values
-from layout import VMAIL_IDS
+from layout import MAIL_FOLDER, VMAIL_IDS
 
 #: Addresses that are never banned: the last few that a deploy came from.
 CONTROL_ADDRESSES = "/etc/fail2ban/mailhost.control"
@@ -79,19 +79,19 @@ cat $above 2>/dev/null | tr '\0' '\n' | sed -n \
   {CONTROL_ADDRESSES} - 2>/dev/null
 """
 
-_COMMAND = r"""
+_COMMAND = rf"""
 . /etc/os-release
 echo "id=$ID"
-echo "version=${VERSION_ID:-}"
+echo "version=${{VERSION_ID:-}}"
 sed -n 's/^\(MemTotal\|SwapTotal\): *\([0-9]*\) kB/\1=\2/p' /proc/meminfo
 if ! systemd-detect-virt --quiet --container 2>/dev/null; then
   case $(stat -f -c %T /) in ext2/ext3 | xfs) stat -f -c 'free_blocks=%a %S' / ;; esac
 fi
-name_in() { # KEY FILE: its first line; without a process, which costs more than the rest
+name_in() {{ # KEY FILE: its first line; without a process, which costs more than the rest
   name=
   [ ! -r "$2" ] || read -r name < "$2"
   echo "$1=$name"
-}
+}}
 name_in hostname /proc/sys/kernel/hostname
 name_in hostname_file /etc/hostname
 name_in mailname /etc/mailname
@@ -102,13 +102,13 @@ done
 systemctl show -p ActiveState,ConditionTimestamp,UnitFileState systemd-timesyncd \
   apt-daily.timer apt-daily-upgrade.timer 2>/dev/null
 getent passwd vmail | sed 's/^[^:]*:[^:]*:\([^:]*:[^:]*\):.*/vmail=\1/'
-echo "vmail_folder=$(stat -c '%U:%G:%a' /var/vmail 2>/dev/null)"
-for folder in /var/spool/postfix /var/vmail; do
+echo "vmail_folder=$(stat -c '%U:%G:%a' {MAIL_FOLDER} 2>/dev/null)"
+for folder in /var/spool/postfix {MAIL_FOLDER}; do
   there=$folder
-  while [ ! -d "$there/" ]; do there=${there%/*}; done
+  while [ ! -d "$there/" ]; do there=${{there%/*}}; done
   case $(stat -f -c %T "$there/") in tmpfs | ramfs) echo "volatile=$folder" ;; esac
 done
-{ getent passwd 5000; getent group 5000; } | sed 's/:.*//; s/^/uid_5000=/'
+{{ getent passwd 5000; getent group 5000; }} | sed 's/:.*//; s/^/uid_5000=/'
 sed -n 's/^nameserver *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf
 """
 

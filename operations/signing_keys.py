@@ -7,21 +7,22 @@ from pyinfra.api import StringCommand, operation
 
 from facts.opendkim import SigningKeys
 from facts.shell import script
+from layout import DKIM_KEYS
 
 # Each key is made in a folder of its own and renamed, so that half a key never counts as one. mv -n
 # never replaces a key.
 _NEW_KEYS = """
 set -eu
 umask 077
-bits=$1 selector=$2; shift 2
-install -d -o opendkim -g opendkim -m 700 /etc/dkimkeys
-rm -rf /etc/dkimkeys/.new.*
+keys=$1 bits=$2 selector=$3; shift 3
+install -d -o opendkim -g opendkim -m 700 "$keys"
+rm -rf "$keys"/.new.*
 for domain; do
-  new=$(mktemp -d /etc/dkimkeys/.new.XXXXXX)
+  new=$(mktemp -d "$keys/.new.XXXXXX")
   opendkim-genkey -D "$new" -d "$domain" -s "$selector" -b "$bits"
-  install -d -o opendkim -g opendkim -m 700 "/etc/dkimkeys/$domain"
+  install -d -o opendkim -g opendkim -m 700 "$keys/$domain"
   chown opendkim:opendkim "$new/$selector.private"
-  mv -n "$new/$selector.private" "/etc/dkimkeys/$domain/$selector.private"
+  mv -n "$new/$selector.private" "$keys/$domain/$selector.private"
   rm -rf "$new"
 done
 """
@@ -57,6 +58,6 @@ def make(domains: Sequence[str], selector: str, bits: int) -> Generator[StringCo
     if loose:
         yield script('chown opendkim:opendkim "$@" && chmod 600 "$@"', *loose)
     if missing:
-        yield script(_NEW_KEYS, str(bits), selector, *missing)
+        yield script(_NEW_KEYS, DKIM_KEYS, str(bits), selector, *missing)
     if not (broken or loose or missing):
         host.noop("every domain has its key")

@@ -1,7 +1,5 @@
 """What all settings have in common, and how the settings within settings are found."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, get_args
 

@@ -1,7 +1,5 @@
 """Files on the control machine that the inventory names."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

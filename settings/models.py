@@ -5,8 +5,6 @@ This model and those that it names are the one place of every key's type, defaul
 docs/settings.md is made from them.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """An inventory's data as settings, and what is wrong with it as lines for a person."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping

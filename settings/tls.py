@@ -1,7 +1,5 @@
 """Where the certificate comes from: the settings in `mail_tls`, one model for each `mode`."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field

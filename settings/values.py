@@ -1,7 +1,5 @@
 """Kinds of values that settings have: each returned in its one form, or refused with the remedy."""
 
-from __future__ import annotations
-
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Annotated

@@ -1,7 +1,5 @@
 """What DNS says: the answer of one server, and the answers of all servers of a zone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 

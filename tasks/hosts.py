@@ -5,8 +5,6 @@ pyinfra runs a task for all hosts at the same time and ends the run at the first
 the last host raises an exception, on behalf of all.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Collection, Mapping

@@ -6,8 +6,6 @@ asked again, and nobody is asked after the deadline. Safe to use from many threa
 asked once and its answer remembered.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time

@@ -1,7 +1,5 @@
 """Hash a password for `mail_users` (`make password`): a long random one, or one you choose."""
 
-from __future__ import annotations
-
 import argparse
 import ctypes
 import getpass

@@ -1,7 +1,5 @@
 """Where a port of the host is reached from here: at its addresses, or where it is published."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

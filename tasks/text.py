@@ -1,7 +1,5 @@
 """What the reports of several tasks have in common: their heading, cells and columns."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Is an address of the host on a DNS blocklist (RFC 5782)?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, ip_address

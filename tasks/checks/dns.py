@@ -1,7 +1,5 @@
 """Checks of A, AAAA, MX and PTR records, and of records that several names have."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 

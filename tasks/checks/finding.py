@@ -1,7 +1,5 @@
 """One result of `make check`: what was seen, what would be right, and what to do about it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum

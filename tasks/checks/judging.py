@@ -1,7 +1,5 @@
 """Verdicts on DNS records, and the findings that they become."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

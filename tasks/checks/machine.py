@@ -1,7 +1,5 @@
 """Checks of the machine below the mail services and its network: the Health and Services facts."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address

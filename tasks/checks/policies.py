@@ -1,7 +1,5 @@
 """Checks of a domain's TXT records about its mail: SPF, DKIM, DMARC, TLS reports, MTA-STS."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """The findings of one host as a table to read, as JSON, and as a page (HTML)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime

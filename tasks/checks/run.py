@@ -1,7 +1,5 @@
 """Run all checks of the current host at the same time: read its facts, ask the world, judge."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime

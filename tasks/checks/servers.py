@@ -1,7 +1,5 @@
 """Checks of DNS servers: do the servers of a zone agree, and does the resolver agree with them?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from settings.models import Settings

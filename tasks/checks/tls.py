@@ -1,7 +1,5 @@
 """Checks of the services from outside: which ports are open, and the certificate each shows."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 from collections.abc import Collection, Mapping

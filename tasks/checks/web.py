@@ -1,7 +1,5 @@
 """Checks of the documents on HTTPS: the MTA-STS policy, and the settings for mail programs."""
 
-from __future__ import annotations
-
 import http.client
 import socket
 import ssl

@@ -1,7 +1,5 @@
 """Drift of the files that the deploy owns, and of their folders: content, owner, mode."""
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import re

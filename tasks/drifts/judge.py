@@ -1,7 +1,5 @@
 """All drift of one host: what was seen there against what its settings want. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Drift of the machine below the services: names, accounts, packages, mail folders, swap."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Sequence
 
 from facts.live import LooseFolder

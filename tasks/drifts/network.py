@@ -1,7 +1,5 @@
 """Drift of what the host shows to the network: firewall, ports, the certificate on each."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from ipaddress import ip_address

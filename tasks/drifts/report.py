@@ -1,7 +1,5 @@
 """The drift of one host: its rows, as a table to read and as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The drift of the current host, from six facts, and a seventh where a file changed."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from pyinfra import host

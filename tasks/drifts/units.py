@@ -1,7 +1,5 @@
 """Drift of the services: stopped, disabled, masked, overridden, or of an older configuration."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 

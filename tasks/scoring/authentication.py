@@ -1,7 +1,5 @@
 """Is the message the domain's own, as a receiver judges it: SPF, DKIM and DMARC."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

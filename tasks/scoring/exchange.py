@@ -5,8 +5,6 @@ The sink is smtp-sink(1) of Debian's postfix package on the host's loopback, in 
 systemd: even if this run is killed, the unit, its folder and the login are gone a minute later.
 """
 
-from __future__ import annotations
-
 import base64
 import secrets
 

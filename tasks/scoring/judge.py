@@ -1,7 +1,5 @@
 """All parts of the score of a received message, judged at the same time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The message of `make score`: as it is sent, and as it left the host."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

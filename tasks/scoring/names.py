@@ -1,7 +1,5 @@
 """The host's names: reverse DNS that leads back, and the name that it says in HELO."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from tasks.answers import Address

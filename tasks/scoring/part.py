@@ -1,7 +1,5 @@
 """One part of a score: what was found, and the points that it costs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

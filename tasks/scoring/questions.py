@@ -1,7 +1,5 @@
 """What the score asks DNS: a question without an answer raises, so that it is never "no record"."""
 
-from __future__ import annotations
-
 from ipaddress import ip_address
 
 from settings.models import Settings

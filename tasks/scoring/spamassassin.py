@@ -1,7 +1,5 @@
 """What SpamAssassin says of the message; it runs on this machine, with its local rules only."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """What clients do with the host: submit a message; and TLS on port 25."""
 
-from __future__ import annotations
-
 import smtplib
 import ssl
 from email.message import EmailMessage

@@ -5,8 +5,6 @@ Our own: pyspf ends at the first match, fault or silent name, so it cannot count
 record looks up, nor pass over a name that only we cannot look up.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The terms of an SPF record and their macros: the grammar of RFC 7208, 12."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
