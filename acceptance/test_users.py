@@ -57,7 +57,7 @@ def recipient(host: MailHost) -> tuple[int, bytes]:
 
 def test_an_archiving_that_was_cut_off_is_finished(host: MailHost) -> None:
     folder = "/var/vmail/.retiring/archive:dora@example.test-20261124T030000Z/Maildir/cur"
-    host.run("sh", "-euc", f"mkdir -p {folder}; echo unfinished > {folder}/1")
+    host.run("sh", "-euc", f"umask 077; mkdir -p {folder}; echo unfinished > {folder}/1")
     assert len(host.must_deploy().changed) == 1
     archive = "/var/vmail/.archive/dora@example.test-20261124T030000Z.tar.gz"
     assert host.run("tar", "-xzOf", archive) == "unfinished\n"
