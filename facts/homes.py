@@ -36,3 +36,21 @@ class HomeMaildirs(FactBase[list[str]]):
     @override
     def process(self, output: list[str]) -> list[str]:
         return sorted(output)
+
+
+class ImportReport(FactBase[list[str]]):
+    """
+    Returns what the last import of Maildirs left out, and why; a sentence each.
+
+    + path: where remote/mailboxes/copy_maildirs.py wrote it
+    """
+
+    default = list
+
+    @override
+    def command(self, path: str) -> StringCommand:
+        return script('[ ! -e "$1" ] || cat "$1"', path)
+
+    @override
+    def process(self, output: list[str]) -> list[str]:
+        return output

@@ -176,6 +176,7 @@ def test_unexpected_output_is_an_error(parse: Any, output: list[str]) -> None:
         (services.Services, {}),
         (configuration.ManagedFiles, {}),
         (homes.HomeMaildirs, []),
+        (homes.ImportReport, []),
         (packages.Packages, packages.PackageStates(frozenset(), False)),
         (mailboxes.Mailboxes, mailboxes.MailboxFolders()),
         (tls.Certificate, None),
