@@ -1,4 +1,4 @@
-"""Whose mail is on the host: in mail folders, and in Maildirs of Unix accounts."""
+"""Who has mail on the host, and whose mail is being retired."""
 
 from dataclasses import dataclass
 
@@ -57,32 +57,3 @@ class Mailboxes(FactBase[MailboxFolders]):
 
     def command(self, folder: str = MAIL_FOLDER) -> StringCommand:
         return script(_SCRIPT, folder)
-
-
-_HOMES = """
-for maildir in /home/*/Maildir; do
-  [ -d "$maildir/cur" ] || continue
-  name=${maildir#/home/}; name=${name%/Maildir}
-  [ -e "$1/$name/.imported" ] || echo "$name"
-done
-"""
-
-
-class HomeMaildirs(FactBase[list[str]]):
-    """
-    Returns the names of accounts with a `/home/NAME/Maildir` that is not imported yet.
-
-    + folder: mail folder of the primary domain; an import leaves a mark there
-
-    .. code:: python
-
-        ["alice", "bob"]
-    """
-
-    default = list
-
-    def command(self, folder: str) -> StringCommand:
-        return script(_HOMES, folder)
-
-    def process(self, output: list[str]) -> list[str]:
-        return sorted(output)

@@ -13,6 +13,7 @@ from pyinfra.api.exceptions import FactProcessError
 from facts import (
     configuration,
     dovecot,
+    homes,
     machine,
     mailboxes,
     opendkim,
@@ -174,7 +175,8 @@ def test_unexpected_output_is_an_error(parse: Any, output: list[str]) -> None:
         (opendkim.SigningKeys, {}),
         (services.Services, {}),
         (configuration.ManagedFiles, {}),
-        (mailboxes.HomeMaildirs, []),
+        (homes.HomeMaildirs, []),
+        (homes.ImportReport, []),
         (packages.Packages, packages.PackageStates(frozenset(), False)),
         (mailboxes.Mailboxes, mailboxes.MailboxFolders()),
         (tls.Certificate, None),

@@ -35,10 +35,22 @@ PROCESSES = (
 )
 WHOLE = {f"all of {each.name}": each for each in (POSTFIX, DOVECOT)}
 #: What one round kills, in a random order.
-ROUND = (*PROCESSES, *WHOLE, "deploy", "machine", "machine")
+ROUND = (*PROCESSES, *WHOLE, "deploy", "import", "machine", "machine")
 #: Seconds within which what was killed has to be back. Postfix itself leaves alone for 60 what died
 #: at its start or while it delivered: service_throttle_time, transport_retry_time, in postconf(5).
 RECOVERY = 90
+
+IMPORT = "tasks/import_maildirs.py"
+# A Maildir for an import, also where there was one before, into a mailbox that mail arrives in.
+OLD_MAILDIR = """
+cur=/home/alice/Maildir/cur
+mkdir -p "$cur"
+for n in $(seq 1000); do echo old > "$cur/17.$n.old:2,S"; done
+chown -R 1234:1234 /home/alice
+rm -f /var/vmail/example.test/alice/.imported
+"""
+#: What an import runs on the host, by its command line.
+IMPORTING = "mailhost/import /var/vmail|join.sh ROOT|join_maildir.py MAILBOX"
 
 
 @dataclass
@@ -71,6 +83,8 @@ class Killer:
             self.host.reboot(kill=True)
         elif what == "deploy":
             wait_until(self._killed_deploy, RECOVERY, "a deploy that is killed before its end")
+        elif what == "import":
+            wait_until(self._killed_import, RECOVERY, "an import that is killed before its end")
         elif what in PROCESSES:
             # One that was killed just now comes back, and many are there only while they work.
             wait_until(
@@ -95,13 +109,24 @@ class Killer:
         return bool(self.host.run("sh", "-c", '"$@" && echo done', "kill", *command, check=False))
 
     def _killed_deploy(self) -> bool:
-        """Start a deploy that changes something, and kill it with all its children."""
+        """Kill a deploy that changes something."""
         changes = {
             "mail_message_size_limit": self.dice.randrange(40_000_000, 50_000_000),
             "mail_dmarc_inbound": self.dice.choice(["off", "mark"]),
         }
+        return self._killed_run("deploy.py", *data_arguments(changes))
+
+    def _killed_import(self) -> bool:
+        """Kill an import of a Maildir, and what it has begun on the host."""
+        self.host.run("sh", "-c", OLD_MAILDIR)
+        alive = self._killed_run(IMPORT)
+        self.host.run("pkill", "-KILL", "-f", IMPORTING, check=False)
+        return alive
+
+    def _killed_run(self, file: str, *arguments: str) -> bool:
+        """Start a run, and kill it with all its children; False if it had ended before."""
         with subprocess.Popen(
-            self.host.command("deploy.py", "-y", *data_arguments(changes)),
+            self.host.command(file, "-y", *arguments),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -143,9 +168,12 @@ def prove(
                 f"    round {number + 1} of {rounds}: {killer.kills.total()} kills, "
                 f"{len(ledger.entries())} messages acknowledged, {time.monotonic() - started:.0f} s"
             )
+            run = host.deploy(IMPORT)  # takes up what was cut off, under load
+            assert run.code == 0, run.output
         # Else what died at its start is left alone for a minute, see service_throttle_time.
         host.run("systemctl", "restart", host.unit(POSTFIX))
     settle(host)
+    host.run("rm", "-rf", "/home/alice")
     return killer.kills, ledger.judge(ledger.found(host))
 
 
