@@ -8,7 +8,7 @@ from pyinfra.api import FactBase, StringCommand
 from facts.data import FactData
 from facts.firewall import RULES
 from facts.shell import key_values
-from layout import MAIL_FOLDER, VMAIL_IDS
+from layout import MAIL_FOLDER, STAMPS, VMAIL_IDS
 
 #: Addresses that are never banned: the last few that a deploy came from.
 CONTROL_ADDRESSES = "/etc/fail2ban/mailhost.control"
@@ -27,6 +27,7 @@ class MachineState(FactData):
     + vmail: (uid, gid) of the account that owns the mail, None if it does not exist
     + volatile: folders of mail that are in memory, or would be once they are made
     + control_addresses: where runs came from over SSH, this one included, oldest first
+    + open_locks: accounts other than root can read what is in the folder of our locks
     + uid_5000: the account or group name that has the id 5000, "" for none
     + ssh_ports: TCP ports of sshd, of its socket unit, and of this connection
     + nf_tables: why the kernel takes no nftables rules, "" if it takes them
@@ -48,6 +49,7 @@ class MachineState(FactData):
     vmail: tuple[int, int] | None = None
     vmail_folder: str = ""
     volatile: tuple[str, ...] = ()
+    open_locks: bool = False
     uid_5000: str = ""
     nameservers: tuple[str, ...] = ()
     ssh_ports: tuple[int, ...] = ()
@@ -108,6 +110,7 @@ for folder in /var/spool/postfix {MAIL_FOLDER}; do
   while [ ! -d "$there/" ]; do there=${{there%/*}}; done
   case $(stat -f -c %T "$there/") in tmpfs | ramfs) echo "volatile=$folder" ;; esac
 done
+[ -z "$(find {STAMPS} -perm /077 2>/dev/null)" ] || echo open_locks=yes
 {{ getent passwd 5000; getent group 5000; }} | sed 's/:.*//; s/^/uid_5000=/'
 sed -n 's/^nameserver *\([^ ]*\).*/nameserver=\1/p' /etc/resolv.conf
 """
@@ -161,6 +164,7 @@ def parse_machine(output: list[str]) -> MachineState:
         vmail=(int(vmail.split(":")[0]), int(vmail.split(":")[1])) if vmail else None,
         vmail_folder=one("vmail_folder"),
         volatile=tuple(values.get("volatile", ())),
+        open_locks=one("open_locks") == "yes",
         uid_5000=next((name for name in values.get("uid_5000", ()) if name != "vmail"), ""),
         nameservers=tuple(values.get("nameserver", ())),
         ssh_ports=tuple(sorted({int(port) for port in values.get("ssh", ())})),

@@ -8,6 +8,7 @@ from pyinfra.api import StringCommand, operation
 from facts.machine import MachineState
 from facts.shell import script
 from layout import MAIL_FOLDER, VMAIL_IDS
+from operations.scripts import shell
 from services.base import DEFAULT_TIME_DAEMON
 
 _NAME = """
@@ -31,6 +32,8 @@ set -- apt-daily.timer apt-daily-upgrade.timer
 systemctl unmask -q "$@" && systemctl enable -q --now "$@"
 """
 
+_LOCKS = shell("transaction/private.sh")
+
 # Made under another name first: a run that is cut off leaves no half swap file in use.
 _SWAP = """
 set -eu
@@ -51,6 +54,8 @@ def steps(
         commands.append(script(_NAME, hostname, mailname))
     if machine.vmail is None or machine.vmail_folder != "vmail:vmail:700":
         commands.append(script(_VMAIL, MAIL_FOLDER, *(str(number) for number in VMAIL_IDS)))
+    if machine.open_locks:
+        commands.append(script(_LOCKS))
     if machine.clock_untried or not machine.time_daemon:  # the packages brought one by now
         commands.append(StringCommand("systemctl start", DEFAULT_TIME_DAEMON))
     if updates and not machine.update_timers:
@@ -65,7 +70,8 @@ def prepare_machine(
     machine: MachineState, hostname: str, mailname: str, swap_size: int = 0, updates: bool = False
 ) -> Generator[StringCommand, None, None]:
     """
-    Set the machine's names and clock, make swap and the account that owns the mail.
+    Set the machine's names and clock, make swap and the account that owns the mail, and take our
+    locks from other accounts.
 
     + machine: as it was before this run
     + hostname: fully qualified name of this machine, see hostname(5)

@@ -70,6 +70,11 @@ def test_apts_timers_run_if_both_do(second: list[str], both_run: bool) -> None:
     assert parse_machine(["id=debian", "version=13", *shown]).update_timers is both_run
 
 
+def test_locks_that_others_can_open_are_seen() -> None:
+    assert parse_machine(["id=debian", "open_locks=yes"]).open_locks
+    assert not parse_machine(["id=debian"]).open_locks
+
+
 def test_mail_in_memory_is_seen() -> None:
     machine = parse_machine(["id=debian", "volatile=/var/spool/postfix", "volatile=/var/vmail"])
     assert machine.volatile == ("/var/spool/postfix", "/var/vmail")
@@ -106,6 +111,7 @@ def test_a_ready_machine_needs_nothing() -> None:
         (replace(READY, mailname=""), "mailhost mail.example.org example.org"),
         (replace(READY, vmail=None), "mailhost /var/vmail 5000 5000"),
         (replace(READY, vmail_folder="root:root:755"), "mailhost /var/vmail 5000 5000"),
+        (replace(READY, open_locks=True), " mailhost"),
         (replace(READY, swap=0, swap_room=20 * GIB), f"mailhost {GIB}"),
         (replace(READY, time_daemon=""), "systemctl start systemd-timesyncd"),
         (replace(READY, clock_untried=True), "systemctl start systemd-timesyncd"),

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
 # Whatever loads or unloads the table holds this lock.
-mkdir -p /run/mailhost
+. ../transaction/private.sh
 exec 8>/run/mailhost/firewall.lock
 flock -w 60 8 || { echo "another run has been changing the firewall for a minute" >&2; exit 1; }

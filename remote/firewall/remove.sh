@@ -4,7 +4,7 @@ set -eu
 umask 022
 . ./lock.sh
 timer=$1; shift
-systemctl stop "$timer.timer" 2>/dev/null || true
+systemctl stop "$timer.timer" "$timer.service" 2>/dev/null || true
 systemctl disable -q --now mailhost-firewall.service 2>/dev/null || true
 nft delete table inet mailhost 2>/dev/null || true
 rm -f "$@"

@@ -7,11 +7,12 @@
 #
 # Standard input is the rules.
 set -eu
-umask 022
+umask 077
 . ./lock.sh
 timer=$1 earlier=$2 seconds=$3 take_back=$4
 cd /run/mailhost
-systemctl stop "$timer.timer" 2>/dev/null || true
+# The service as well: it may wait for the lock that this command holds.
+systemctl stop "$timer.timer" "$timer.service" 2>/dev/null || true
 if [ -e "$earlier" ]; then nft -f "$earlier"; rm "$earlier"; fi
 cat > firewall.new
 if ! said=$(nft -c -f firewall.new 2>&1); then

@@ -17,7 +17,7 @@ kept=$1 good=${1%/*}/good wanted=$2 stamps=$3 units=$4; shift 4
 program=$(mktemp -d)
 trap 'rm -rf "$program"' EXIT
 base64 -d | tar -xzm -C "$program"
-mkdir -p "$stamps" "${kept%/*}"
+mkdir -p "${kept%/*}"
 chmod 700 "${kept%/*}"
 began=$(date +%s)
 rewired=
@@ -50,7 +50,7 @@ act() { # ACTION NAME UNIT
     ;;
   disable) rewired=yes; systemctl disable -q --no-reload --now "$4" ;;
   # The stamp is made before the reload: a file that changes in between is newer than the stamp.
-  reload) touch "$stamps/$2"; systemctl reload "$3" ;;
+  reload) (umask 077; touch "$stamps/$2"); systemctl reload "$3" ;;
   *)
     # The wrapper of Debian 12's Postfix has to be up as well.
     systemctl reset-failed "$3" 2>/dev/null
