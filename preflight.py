@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from pyinfra import host, logger
+from pyinfra import config, host, logger
 from pyinfra.api import DeployError
 
 from facts.machine import MachineState
@@ -25,15 +25,36 @@ def checked_settings(machine: MachineState | None = None) -> Settings:
 
     Raises DeployError with one line for each problem of the host's inventory data and machine.
     """
-    settings, problems = settings_and_problems(host.data.dict())  # type: ignore[no-untyped-call]
+    data = host.data.dict()  # type: ignore[no-untyped-call]
+    settings, problems = settings_and_problems(data)
     if machine:
         problems += why_not(ALL, settings, machine)
     if problems:
         lines = [f"{host.name}: {problem}" for problem in problems]
         raise DeployError("\n".join(["nothing was touched:", *lines]))
-    for warning in warnings(settings):
+    for warning in (*_password_warnings(data, _sudo_asked()), *warnings(settings)):
         logger.warning("%s%s", host.print_prefix, warning)
     return settings
+
+
+def _sudo_asked() -> bool:
+    """Whether pyinfra has asked for sudo's password, or got it from its own configuration."""
+    return bool(host.connector_data.get("prompted_sudo_password") or config.SUDO_PASSWORD)
+
+
+def _password_warnings(data: Mapping[str, object], sudo_asked: bool) -> list[str]:
+    """Return a line for each password that pyinfra passes on in the arguments of a command."""
+    keys = [
+        key for key in ("_use_sudo_password", "_sudo_password", "_su_password") if data.get(key)
+    ]
+    if sudo_asked and not keys:
+        keys = ["ssh_user"]
+    return [
+        f"{key}: every account of the host can read the password of sudo or su in the list of "
+        f"processes; let {data.get('ssh_user') or 'the account'} use sudo without one (NOPASSWD in "
+        "/etc/sudoers.d), or log in as root with a key"
+        for key in keys
+    ]
 
 
 def settings_and_problems(data: Mapping[str, object]) -> tuple[Settings, list[str]]:

@@ -93,6 +93,18 @@ def test_a_certificate_of_another_name_and_a_key_of_another_certificate(
     assert key.read_text().splitlines()[1] not in shown
 
 
+def test_a_password_that_others_can_see_on_the_host_is_warned_of(host: MailHost) -> None:
+    words = "every account of the host can read the password of sudo or su"
+    for key, value in (("_use_sudo_password", True), ("_sudo_password", "guessed")):
+        result = host.pyinfra("tasks/web.py", "-y", *data_arguments({key: value}))
+        assert result.returncode == 0, result.stderr
+        (line,) = [each for each in result.stderr.splitlines() if words in each]
+        assert f"{key}: {words}" in line
+        assert "NOPASSWD in /etc/sudoers.d), or log in as root with a key" in line
+        assert "guessed" not in result.stdout + result.stderr
+    assert words not in host.pyinfra("tasks/web.py", "-y").stderr
+
+
 # /etc/os-release is a link: the system's own file stays as it is.
 OLD_RELEASE = """
 sed 's/^VERSION_ID=.*/VERSION_ID="11"/' /usr/lib/os-release > /run/os-release

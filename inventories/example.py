@@ -21,8 +21,9 @@ mail = [
             "ssh_key": "~/.ssh/id_ed25519",
             # "ssh_port": 22,
             "_sudo": True,
-            # If sudo needs a password, pyinfra asks for it.
-            # "_use_sudo_password": True,
+            # sudo without a password, as `admin ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/admin
+            # gives it; else "ssh_user": "root" with a key. Whoever has an account on the host could
+            # read a password that pyinfra passes on, in the list of processes.
             #
             # --- Its name, which must not be one of the mail domains. In the provider's panel, set
             # the address's reverse name (PTR) to the same.
