@@ -58,14 +58,6 @@ def self_signed(
         host.noop("the certificate is valid")
 
 
-_RENEW = """
-began=$(date +%s)
-systemctl start mailhost-certificate.service && exit
-journalctl -q --no-pager -o cat --since "@$began" -t mailhost-certificate >&2
-exit 1
-"""
-
-
 @operation()
 def renew() -> Generator[StringCommand, None, None]:
     """
@@ -80,4 +72,4 @@ def renew() -> Generator[StringCommand, None, None]:
         host.noop("the certificate is not due")
         return
     logger.info("%s another certificate, since %s", host.print_prefix, reason)
-    yield script(_RENEW)
+    yield script(shell("certificate/renew.sh"))

@@ -16,6 +16,7 @@ from pyinfra.api import StringCommand, operation
 from facts.configuration import FileContents, ManagedFiles
 from facts.services import Services, ServiceState
 from facts.shell import script
+from facts.text import printable
 from layout import KEPT
 from operations.activation import activate, activation
 from operations.scripts import shell
@@ -53,7 +54,7 @@ def _show_difference(changed: Sequence[WantedFile]) -> None:
             lineterm="",
         )
         for line in lines:
-            logger.info("%s   %s", host.print_prefix, line)
+            logger.info("%s   %s", host.print_prefix, printable(line, keep="\t"))
 
 
 @operation()

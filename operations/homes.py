@@ -7,6 +7,7 @@ from pyinfra.api import StringCommand, operation
 
 from facts.homes import HomeMaildirs, ImportReport
 from facts.shell import script
+from facts.text import printable
 from layout import MAIL_FOLDER, STATE
 from operations.scripts import shell
 
@@ -32,8 +33,8 @@ def import_maildirs(users: Collection[str], domain: str) -> Generator[StringComm
         logger.warning(
             "%s/home/%s/Maildir is left alone: %s@%s is not in mail_users",
             host.print_prefix,
-            name,
-            name,
+            printable(name),
+            printable(name),
             domain,
         )
     if not names:

@@ -7,6 +7,7 @@ from pyinfra.api import StringCommand, operation
 
 from facts.mailboxes import Mailboxes
 from facts.shell import script
+from facts.text import printable
 from layout import MAIL_FOLDER
 from operations.scripts import shell
 
@@ -36,7 +37,7 @@ def retire(
             "%s %s is not in mail_users: it neither receives nor logs in; its mail stays in %s "
             'until {"state": "absent"} removes it',
             host.print_prefix,
-            address,
+            printable(address),
             MAIL_FOLDER,
         )
     requests = [f"{how}:{user}" for user, how in removed.items() if user in folders.present]

@@ -10,6 +10,7 @@ from pyinfra import host
 from pyinfra.api.output import echo
 
 from facts.opendkim import SigningKeys, public_keys
+from facts.text import printable
 from facts.tls import Certificate
 from preflight import checked_settings
 from wanted import dns, record_lists, zones
@@ -29,8 +30,8 @@ for origin, text in zones.zone_files(settings, wanted, serial=int(time.time())).
     (folder / f"{origin}.zone").write_text(text)
 (folder / "records.txt").write_text(record_lists.provider_text(settings, groups))
 
-echo(record_lists.table(groups), err=True)
+echo(printable(record_lists.table(groups), keep="\n"), err=True)
 echo(f"\nFor the web form of a DNS provider, field by field: {folder}/records.txt", err=True)
 echo(f"For a DNS server of your own, as BIND zones: {folder}/*.zone", err=True)
 for notice in record_lists.notices(settings, keys, wanted):
-    echo(f"\n{notice}", err=True)
+    echo(f"\n{printable(notice)}", err=True)

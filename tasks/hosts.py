@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from facts.text import printable
+
 _ended: dict[str, Mapping[str, Any]] = {}
 _failures: dict[str, str] = {}
 
@@ -24,7 +26,7 @@ def page(task: str, entry: Mapping[str, Any]) -> Path:
     """Write a host's report to build/TASK/HOST.json; return that path."""
     path = Path("build") / task / f"{entry['host']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(entry, indent=2, ensure_ascii=False))
+    path.write_text(json.dumps(entry, indent=2))
     return path
 
 
@@ -36,7 +38,8 @@ def ended(name: str, entry: Mapping[str, Any], failure: str = "") -> None:
 
 
 def unseen(name: str, error: str) -> None:
-    """Note that a host could not be looked at."""
+    """Note that a host could not be looked at; the error may quote it."""
+    error = printable(error, keep="\n").removeprefix(f"{name}: ")
     ended(name, {"host": name, "error": error}, error)
 
 
@@ -47,7 +50,7 @@ def all_ended(names: Collection[str]) -> bool:
 
 def everything() -> str:
     """Return the JSON of all hosts, in the order of their names."""
-    return json.dumps([_ended[name] for name in sorted(_ended)], indent=2, ensure_ascii=False)
+    return json.dumps([_ended[name] for name in sorted(_ended)], indent=2)
 
 
 def failures() -> list[str]:

@@ -7,6 +7,7 @@ from pyinfra import host
 from pyinfra.api import DeployError
 from pyinfra.api.output import echo
 
+from facts.text import printable
 from preflight import checked_settings
 from tasks.reach import published_ports
 from tasks.scoring.exchange import exchange
@@ -18,6 +19,6 @@ published = published_ports(host.data.get("published_ports"))
 try:
     parts = judge(settings, exchange(settings, published), published)
 except ScoreError as error:
-    raise DeployError(f"{host.name}: {error}") from None
+    raise DeployError(printable(f"{host.name}: {error}")) from None
 echo(f"\n{report(settings.mail_hostname, parts)}", err=True)
 echo("\nBlocklists, certificate and all the rest: make check", err=True)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from facts.text import printable
+
 
 def heading(host: str, time: datetime) -> str:
     """Return what a report for a terminal begins with."""
@@ -12,11 +14,6 @@ def heading(host: str, time: datetime) -> str:
 def json_heading(host: str, time: datetime) -> dict[str, str]:
     """Return the same for JSON; the time is ISO 8601."""
     return {"host": host, "time": time.isoformat(timespec="seconds")}
-
-
-def printable(text: str) -> str:
-    """Return a text that cannot control a terminal: what other hosts say could."""
-    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def cell(text: str, width: int) -> str:

@@ -18,7 +18,7 @@ SENT = sorted(
     for path in (ROOT / "remote").glob("*/*.sh")
     if path.parent.name != "renewal"  # files on the host, see services/renewal.py
 )
-INCLUDED = ("lock.sh", "put_back.sh")
+INCLUDED = ("lock.sh", "printable.sh", "put_back.sh")
 PROGRAMS = [name for name in SENT if not name.endswith(INCLUDED)]
 TRANSACTION = ["transaction/activate", "transaction/remove", "transaction/replace"]
 FIREWALL = ["firewall/confirm", "firewall/remove", "firewall/try"]
@@ -105,3 +105,19 @@ def test_the_program_that_asks_the_services_is_sent_whole() -> None:
         f"probe/{path.name}": path.read_text() for path in (ROOT / "remote/probe").glob("*.py")
     }
     assert "__main__" in sent["probe/__main__.py"]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("plain\tand é, ü, 中\n", "plain\tand é, ü, 中\n"),
+        ("\033[31mred\007\x7f\n", "?[31mred??\n"),
+        ("C1: \x9b31m\x80\n", "C1: ?31m?\n"),
+    ],
+)
+def test_what_others_wrote_into_a_journal_controls_no_terminal(said: str, shown: str) -> None:
+    text = f"{shell('transaction/printable.sh')}\nprintable"
+    done = subprocess.run(
+        ["sh", "-c", text], input=said, text=True, capture_output=True, check=True
+    )
+    assert done.stdout == shown

@@ -90,7 +90,8 @@ def main() -> int:
     code = 0
     for unit, sentence in faults(sys.stdin).items():
         print(unit)
-        print(sentence, file=sys.stderr)
+        # It may quote a program of somebody else that has taken a port.
+        print("".join(c if c.isprintable() else "?" for c in sentence), file=sys.stderr)
         code = 1
     return code
 

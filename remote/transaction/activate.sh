@@ -13,6 +13,7 @@
 set -u
 . ./lock.sh
 . ./put_back.sh
+. ./printable.sh
 kept=$1 good=${1%/*}/good wanted=$2 stamps=$3 units=$4; shift 4
 program=$(mktemp -d)
 trap 'rm -rf "$program"' EXIT
@@ -29,7 +30,7 @@ journal() {
   case $1 in postfix*) tag=postfix/master ;; *) tag=${1%.*} ;; esac
   # A service that systemd starts again and again writes some ten lines each time.
   journalctl -q --no-pager -o cat -n 20 --since "@$began" \
-    "_SYSTEMD_UNIT=$1" + _PID=1 "UNIT=$1" + "SYSLOG_IDENTIFIER=$tag" | sed "s|^|  $1: |" >&2
+    "_SYSTEMD_UNIT=$1" + _PID=1 "UNIT=$1" + "SYSLOG_IDENTIFIER=$tag" | printable | sed "s|^|  $1: |" >&2
 }
 
 settle() { # reload systemd once for all that was enabled or disabled

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from facts.text import printable
+
 
 class Severity(StrEnum):
     """How bad it is when a check fails."""
@@ -23,7 +25,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found out about one thing."""
+    """What one check found out about one thing. Its texts quote other hosts: they are printable."""
 
     id: str  # of the check, stable over versions, e.g. "dns.spf"
     subject: str  # what was looked at, e.g. "example.org TXT" or "port 465"
@@ -32,6 +34,10 @@ class Finding:
     seen: str
     wanted: str
     remedy: str = ""  # one line: what to do; "" where all is well
+
+    def __post_init__(self) -> None:
+        for name in ("subject", "seen", "wanted", "remedy"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
 
 #: What may run in a thread of its own.

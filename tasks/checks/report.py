@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks.checks.finding import Finding, Severity, Status
-from tasks.text import cell, heading, json_heading, printable
+from tasks.text import cell, heading, json_heading
 from wanted.rendering import render
 
 _COLOURS = {Status.OK: 32, Status.UNKNOWN: 33, Status.FAILED: 31}
@@ -79,9 +79,9 @@ def as_table(report: Report, colour: bool) -> str:
         what = f"{finding.subject} ({finding.severity})"
         lines += [
             _line(Status.FAILED, finding.id, what, colour),
-            f"{'':10}seen    {printable(finding.seen)}",
-            f"{'':10}wanted  {printable(finding.wanted)}",
-            f"{'':10}remedy  {printable(finding.remedy)}",
+            f"{'':10}seen    {finding.seen}",
+            f"{'':10}wanted  {finding.wanted}",
+            f"{'':10}remedy  {finding.remedy}",
         ]
     return "\n".join([*lines, "", report.headline()])
 
@@ -91,7 +91,7 @@ def _line(status: Status, check: str, text: str, colour: bool) -> str:
     if colour:
         word = f"\033[{_COLOURS[status]}m{word}\033[0m"
     what = f"{check:<20}  {text}" if check else text
-    return f"{word}  {cell(what, WIDTH) if status == Status.OK else printable(what)}"
+    return f"{word}  {cell(what, WIDTH) if status == Status.OK else what}"
 
 
 def _by_reason(report: Report) -> list[tuple[str, str]]:
