@@ -165,6 +165,45 @@ def test_an_authority_out_of_reach_leaves_mail_serving(
     assert ports(host, 80) == {80: "ConnectionRefusedError"}
 
 
+#: Holds as many connections to port 80 as it gets, and sends a byte of a request now and then.
+TRICKLE = """
+import socket, sys, time
+held = []
+while True:
+    while len(held) < 150:
+        try:
+            held.append(socket.create_connection((sys.argv[1], 80), 1))
+        except OSError:
+            break
+    for each in held[:]:
+        try:
+            each.send(b"G")
+        except OSError:
+            held.remove(each)
+    time.sleep(0.2)
+"""
+
+
+@contextlib.contextmanager
+def trickling(host: MailHost) -> Iterator[None]:
+    """Clients of the peer's address, which is the authority's too, that never end a request."""
+    unit = ("systemd-run", "-q", "--collect", "--unit=trickle")
+    host.peer.exec(*unit, "python3", "-c", TRICKLE, host.target.address)
+    try:
+        yield
+    finally:
+        host.peer.exec("systemctl", "stop", "trickle")
+
+
+def test_clients_that_trickle_do_not_hold_up_a_renewal(
+    host: MailHost, authority: Pebble, first_run: Run
+) -> None:
+    with trickling(host):
+        for _ in range(3):
+            host.run("touch", ASKED)
+            assert renew(host) == ""
+
+
 def test_a_deploy_brings_the_certificate_and_the_next_one_asks_nobody(
     host: MailHost, authority: Pebble, first_run: Run
 ) -> None:

@@ -8,14 +8,22 @@ A file of the folder is the answer for the token that is its name; nothing else 
 import contextlib
 import os
 import re
+import selectors
 import socket
 import subprocess
 import sys
 import threading
+import time
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 REQUEST = re.compile(rb"GET /\.well-known/acme-challenge/([A-Za-z0-9_-]{1,128}) HTTP/1\.[01]\r?\n")
+#: From a connection to its end.
 SECONDS = 5.0
+#: As many connections at the same time, and bytes of a request.
+CLIENTS = 256
+LONGEST = 8192
 
 
 def response(request: bytes, folder: Path) -> bytes:
@@ -29,26 +37,85 @@ def response(request: bytes, folder: Path) -> bytes:
     return b"HTTP/1.0 " + status + b"\r\n" + length + b"\r\n" + body
 
 
-def answer(connection: socket.socket, folder: Path) -> None:
-    """Answer the one request of a connection."""
-    connection.settimeout(SECONDS)
-    with connection, contextlib.suppress(OSError):
-        request = b""
-        while b"\n\r\n" not in request and b"\n\n" not in request and len(request) < 8192:
-            if not (more := connection.recv(4096)):
-                return
-            request += more
-        connection.sendall(response(request, folder))
+class Client:
+    """One connection: who it is from, until when it may take, what it has said."""
+
+    def __init__(self, connection: socket.socket, address: str) -> None:
+        self.connection = connection
+        self.network = network(address)
+        self.deadline = time.monotonic() + SECONDS
+        self.request = b""
+
+
+def network(address: str) -> bytes:
+    """Return what is one person's: an IPv4 address, or the /64 of an IPv6 address."""
+    if ":" not in address:
+        return socket.inet_pton(socket.AF_INET, address)
+    number = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    return number if number.startswith(bytes(10) + b"\xff\xff") else number[:8]
+
+
+def most_crowded(clients: Collection[Client]) -> Client:
+    """Return the first of the clients whose network has the most of them."""
+    counts = Counter(client.network for client in clients)
+    return max(clients, key=lambda client: counts[client.network])
+
+
+def finished(client: Client, folder: Path) -> bool:
+    """Take what a client says, and answer a whole request; return whether it is done with."""
+    try:
+        more = client.connection.recv(4096)
+        client.request += more
+        whole = b"\n\r\n" in client.request or b"\n\n" in client.request
+        if whole or len(client.request) >= LONGEST:
+            # A new connection takes so few bytes at once: nobody can hold up the answer.
+            client.connection.send(response(client.request, folder))
+            return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return not more
 
 
 def serve(listening: socket.socket, folder: Path) -> None:
-    """Answer everybody at the same time: one who says nothing holds up nobody."""
-    while True:
-        connection, _ = listening.accept()
-        try:
-            threading.Thread(target=answer, args=(connection, folder), daemon=True).start()
-        except RuntimeError:  # more threads than the unit may have
-            connection.close()
+    """
+    Answer everybody at the same time, each within SECONDS of its connection, whatever it says.
+
+    Where CLIENTS are there, the network that has the most loses one: those who hold many
+    connections keep out nobody but themselves.
+    """
+    clients: dict[Client, None] = {}  # as a list that is quick to search, the oldest first
+    with selectors.DefaultSelector() as selector:
+        listening.setblocking(False)
+        selector.register(listening, selectors.EVENT_READ)
+
+        def drop(client: Client) -> None:
+            selector.unregister(client.connection)
+            client.connection.close()
+            del clients[client]
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):  # it has gone again
+                connection, (address, *_) = listening.accept()
+                connection.setblocking(False)
+                client = Client(connection, address)
+                selector.register(connection, selectors.EVENT_READ, client)
+                clients[client] = None
+            if len(clients) > CLIENTS:
+                drop(most_crowded(clients))
+
+        while True:
+            first = next(iter(clients), None)
+            patience = max(0.0, first.deadline - time.monotonic()) if first else None
+            for key, _ in selector.select(patience):
+                if key.fileobj is listening:
+                    accept()
+                elif key.data in clients and finished(key.data, folder):
+                    drop(key.data)
+            now = time.monotonic()
+            for client in [each for each in clients if each.deadline <= now]:
+                drop(client)
 
 
 def listen() -> socket.socket:
