@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import smtplib
+import socket
+import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +17,8 @@ import pytest
 from acceptance.support.mailhost import MailHost
 from acceptance.support.runs import CONFIGURATION
 from acceptance.support.signatures import unique
+from acceptance.support.tls import issue
+from layout import PEM
 from tasks.scoring.spamassassin import COMMAND
 from testbed import peer
 from testbed.command_line import data_arguments
@@ -138,6 +144,36 @@ def test_a_login_that_was_left_behind_is_taken_away_by_the_next_deploy(host: Mai
     assert host.run("cat", USERS) == ""
     with pytest.raises(smtplib.SMTPAuthenticationError), left.smtp(465, SENDER):
         pass
+
+
+@contextmanager
+def in_between(folder: Path) -> Iterator[tuple[int, list[bytes]]]:
+    """A submission service of somebody else: its port, and the lines that it is told."""
+    _, chain, key = issue(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    told: list[bytes] = []
+
+    def serve(server: socket.socket) -> None:
+        with suppress(OSError), context.wrap_socket(server.accept()[0], server_side=True) as client:
+            client.sendall(b"220 mail.example.test ESMTP\r\n")
+            for line in client.makefile("rb"):
+                told.append(line)
+                known = b"250-me\r\n250 AUTH PLAIN\r\n"
+                client.sendall(known if line.startswith(b"ehlo") else b"235 2.7.0 ok\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield server.getsockname()[1], told
+
+
+@pytest.mark.one_release
+def test_who_stands_in_between_gets_no_login(host: MailHost, tmp_path: Path) -> None:
+    with in_between(tmp_path) as (port, told):
+        said = refusal(host, published_ports={465: port})
+    assert [line for line in told if b"AUTH" in line.upper()] == []
+    assert f"127.0.0.1:{port} shows another certificate than the host has in {PEM}" in said
+    assert_nothing_is_left(host)
 
 
 @pytest.mark.one_release

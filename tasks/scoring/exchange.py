@@ -12,6 +12,7 @@ from pyinfra import host
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 
 from facts.shell import script
+from facts.tls import Certificate
 from operations.scripts import shell
 from services.dovecot import SCORE_USERS
 from services.postfix import SCORE_DOMAIN, SINK_PORT
@@ -35,7 +36,8 @@ def exchange(settings: Settings, published: Places) -> Received:
         login = f"{sender}:{{CRYPT}}{sha512_crypt(password)}::::::\n"
     except HashError as error:
         raise ScoreError(str(error)) from None
-    with submission.connect(settings, published) as client:
+    certificate = host.get_fact(Certificate)
+    with submission.connect(settings, published, certificate) as client:
         _on_host("score/open.sh", str(SINK_PORT), stdin=login)
         try:
             submission.send(client, sender, password, message)

@@ -1,9 +1,12 @@
 """What clients do with the host: submit a message; and TLS on port 25."""
 
+import hashlib
 import smtplib
 import ssl
 from email.message import EmailMessage
 
+from facts.tls import CertificateState
+from layout import PEM
 from settings.models import Settings
 from tasks.reach import Place, Places, places
 from tasks.scoring.part import Aspect, Part, ScoreError
@@ -21,23 +24,46 @@ def _places(settings: Settings, published: Places, port: int) -> list[Place]:
 
 
 def _lenient() -> ssl.SSLContext:
-    """Accept any certificate: it may be self-signed, and the login lives for seconds only."""
+    """Accept any certificate: it may be self-signed. What gets a login is judged by `connect`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def connect(settings: Settings, published: Places) -> smtplib.SMTP:
-    """Return a session with the submission service, in TLS: on port 465, or else on 587."""
+def connect(
+    settings: Settings, published: Places, certificate: CertificateState | None
+) -> smtplib.SMTP:
+    """
+    Return a session with the submission service, in TLS: on port 465, or else on 587.
+
+    + certificate: the host's own, as it was read on the host; who shows another one gets no login
+    """
+    if certificate is None:
+        raise ScoreError("the host has no certificate: run deploy.py, then this again")
     tried = []
     for port in (465, 587):
         for place in _places(settings, published, port):
             try:
-                return _session(place, port)
+                client = _session(place, port)
             except (OSError, smtplib.SMTPException) as error:
                 tried.append(f"{place[0]}:{place[1]} ({_reason(error)})")
+                continue
+            if shown_by(client) == certificate.sha256:
+                return client
+            client.close()
+            raise ScoreError(
+                f"{place[0]}:{place[1]} shows another certificate than the host has in {PEM}, and "
+                "got no login: somebody stands in between, or the services have to be restarted "
+                "(run deploy.py)"
+            )
     raise ScoreError(f"submission cannot be reached: {', '.join(tried)}")
+
+
+def shown_by(client: smtplib.SMTP) -> str:
+    """Return the SHA-256 of the certificate that a server has shown, and proven to be its own."""
+    assert isinstance(client.sock, ssl.SSLSocket)
+    return hashlib.sha256(client.sock.getpeercert(binary_form=True) or b"").hexdigest()
 
 
 def _session(place: Place, port: int) -> smtplib.SMTP:
