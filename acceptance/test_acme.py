@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import imaplib
 import re
 import ssl
 import time
@@ -16,7 +14,7 @@ import pytest
 from cryptography import x509
 
 from acceptance.support.mailhost import MailHost
-from acceptance.support.outside import ports
+from acceptance.support.outside import idling, ports, trickling
 from acceptance.support.pebble import URL, Pebble, TlsSettings, put_in_place
 from acceptance.support.runs import Run
 from acceptance.support.tls import BEFORE_TLS, handshake, issue, public_key, served
@@ -106,24 +104,6 @@ def renew(host: MailHost) -> str:
         return "\n".join(host.log("", since=began))
 
 
-@contextlib.contextmanager
-def idling(host: MailHost, count: int) -> Iterator[list[imaplib.IMAP4]]:
-    """That many sessions of alice's, each in IDLE (RFC 2177); all have to be there at the end."""
-    with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(host.imap("alice")) for _ in range(count)]
-        for client in clients:
-            client.select()
-            client.send(b"idle IDLE\r\n")
-            assert client.readline().startswith(b"+")
-        yield clients
-        for client in clients:
-            client.send(b"DONE\r\n")
-            while not (line := client.readline()).startswith(b"idle"):
-                assert line.startswith(b"* "), line
-            assert line.startswith(b"idle OK")
-            assert client.noop()[0] == "OK"
-
-
 def test_the_files_of_other_software_are_followed(host: MailHost, tmp_path: Path) -> None:
     def write() -> ssl.SSLContext:
         """Write as acme.sh does, the key first; return what trusts it."""
@@ -163,36 +143,6 @@ def test_an_authority_out_of_reach_leaves_mail_serving(
     shown += host.run("systemctl", "is-enabled", "mailhost-certificate.timer")
     assert shown.split() == ["active", "enabled"]
     assert ports(host, 80) == {80: "ConnectionRefusedError"}
-
-
-#: Holds as many connections to port 80 as it gets, and sends a byte of a request now and then.
-TRICKLE = """
-import socket, sys, time
-held = []
-while True:
-    while len(held) < 150:
-        try:
-            held.append(socket.create_connection((sys.argv[1], 80), 1))
-        except OSError:
-            break
-    for each in held[:]:
-        try:
-            each.send(b"G")
-        except OSError:
-            held.remove(each)
-    time.sleep(0.2)
-"""
-
-
-@contextlib.contextmanager
-def trickling(host: MailHost) -> Iterator[None]:
-    """Clients of the peer's address, which is the authority's too, that never end a request."""
-    unit = ("systemd-run", "-q", "--collect", "--unit=trickle")
-    host.peer.exec(*unit, "python3", "-c", TRICKLE, host.target.address)
-    try:
-        yield
-    finally:
-        host.peer.exec("systemctl", "stop", "trickle")
 
 
 def test_clients_that_trickle_do_not_hold_up_a_renewal(
