@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 
 from acceptance.support.mailhost import MailHost
-from acceptance.support.outside import idling, ports, trickling
+from acceptance.support.outside import idling, ports
 from acceptance.support.pebble import URL, Pebble, TlsSettings, put_in_place
 from acceptance.support.runs import Run
 from acceptance.support.tls import BEFORE_TLS, handshake, issue, public_key, served
@@ -143,15 +143,6 @@ def test_an_authority_out_of_reach_leaves_mail_serving(
     shown += host.run("systemctl", "is-enabled", "mailhost-certificate.timer")
     assert shown.split() == ["active", "enabled"]
     assert ports(host, 80) == {80: "ConnectionRefusedError"}
-
-
-def test_clients_that_trickle_do_not_hold_up_a_renewal(
-    host: MailHost, authority: Pebble, first_run: Run
-) -> None:
-    with trickling(host):
-        for _ in range(3):
-            host.run("touch", ASKED)
-            assert renew(host) == ""
 
 
 def test_a_deploy_brings_the_certificate_and_the_next_one_asks_nobody(
