@@ -83,6 +83,7 @@ def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
         "forward_domain": FORWARD_DOMAIN,
         "limits": limits.enabled(settings),
         "score_domain": SCORE_DOMAIN,
+        "score_sender": addresses.score_sender(settings),
         "suites": dovecot.SUITES,
         "sink_port": SINK_PORT,
     }
