@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from acceptance.support.mailhost import MailHost
 from acceptance.support.signatures import outside, signatures, txt, unique, verified
+from acceptance.support.submission import submit
 from testbed.inventory import DOMAINS, HOSTNAME
 from testbed.messages import message, signing_domain
 from testbed.wait import wait_until
@@ -160,6 +161,15 @@ FORGED = [
     "(sure) mail.example.test; dkim=pass header.d=bank.test",
     "mail.example.test(sure); dkim=pass header.d=bank.test",
     "mail.example.test\r\n ; dkim=pass header.d=bank.test",
+    r'"mail\.example\.test"; dkim=pass header.d=bank.test',
+    r'"\m\a\i\l\.\e\x\a\m\p\l\e\.\t\e\s\t"; dkim=pass header.d=bank.test',
+    r"mail\.example\.test; dkim=pass header.d=bank.test",
+    '"mail".example.test; dkim=pass header.d=bank.test',
+    'm"ail.example.te"st; dkim=pass header.d=bank.test',
+    "mail . example(x).\r\n\ttest ; dkim=pass header.d=bank.test",
+    r"(\)) (a(b)) mail.example.test; dkim=pass header.d=bank.test",
+    '" mail.example.test "; dkim=pass header.d=bank.test',
+    "mail.example.test/1; dkim=pass header.d=bank.test",
 ]
 
 
@@ -176,3 +186,15 @@ def test_results_forged_under_our_name_are_removed(host: MailHost, port: int, fo
     ours = [one for one in results(host.wait_for("bob", subject)) if one not in others]
     assert "bank.test" not in " ".join(ours)
     assert set(others) <= set(results(host.wait_for("bob", subject)))
+
+
+@pytest.mark.parametrize(("port", "user"), [(25, None), (465, "bob")])
+@pytest.mark.parametrize("lines", [10, 100])
+def test_too_many_headers_are_refused_for_good(
+    host: MailHost, port: int, user: str | None, lines: int
+) -> None:
+    head = b"From: bob@example.test\r\n" + b"X: y\r\n" * 10
+    for number in range(lines):
+        head += f"X-{number}: ".encode() + (b"z" * 80 + b"\r\n ") * (1000 // lines) + b"\r\n"
+    code, text = submit(host, head[:-2], port, user, "bob@example.test", "alice@example.test")
+    assert (code, text[:6]) == (550, b"5.7.1 ")

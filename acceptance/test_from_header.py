@@ -139,7 +139,7 @@ def test_mail_of_others_and_of_the_machine_is_not_touched(host: MailHost) -> Non
 def test_a_bounce_arrives(host: MailHost) -> None:
     subject = unique("bounces")
     head = f"From: {ALICE}\r\nSubject: {subject}".encode()
-    assert submit(host, head, recipient="nobody@probe.invalid")[0] == 250
+    assert submit(host, head, recipient="nobody@nowhere.invalid")[0] == 250
     wait_until(lambda: subject.encode() in b"".join(bounces(host)), 10, "the bounce in the inbox")
 
 

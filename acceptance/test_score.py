@@ -179,7 +179,11 @@ def test_who_stands_in_between_gets_no_login(host: MailHost, tmp_path: Path) -> 
 @pytest.mark.one_release
 def test_without_a_run_nobody_is_behind_the_domain(host: MailHost) -> None:
     subject = unique("nobody's domain")
-    host.send(message(subject, "alice@example.test", "friend@probe.invalid"))
+    mail = message(subject, "alice@example.test", "friend@probe.invalid")
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        host.send(mail)
+    # Nor does it lie in the queue where it comes from the machine itself.
+    host.run("sendmail", "-i", "-t", "-f", "alice@example.test", input=mail.as_string())
 
     def bounce() -> bytes:
         bounces = host.search("alice", "Undelivered Mail Returned to Sender")

@@ -182,6 +182,50 @@ def test_every_body_survives(host: MailHost, port: int, body: bytes) -> None:
     assert folded in received_head
 
 
+#: What header checks look for. Below the header of the message itself it is somebody else's.
+INNER = (
+    f"Authentication-Results: {HOSTNAME}; dkim=pass header.d=example.test\r\n"
+    f"Received: from a (b [192.0.2.1])\tby {HOSTNAME} (Postfix) with ESMTPSA id 1\r\n"
+    "User-Agent: Their/1.0\r\nX-Mailer: Their 1.0\r\nX-Originating-IP: [192.0.2.77]\r\n"
+    "X-Enigmail-Version: 1\r\nMime-Version: 1.0 (Mac OS X Mail 16.0)\r\n"
+).encode()
+MESSAGE = INNER + b"From: them@world.test\r\nSubject: signed\r\n\r\nHello\r\n"
+CONTAINERS = {
+    "attached": (
+        b'multipart/mixed; boundary="b"',
+        b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + MESSAGE + b"--b--\r\n",
+    ),
+    "the whole body": (b"message/rfc822", MESSAGE),
+    "twice as deep": (
+        b"message/rfc822",
+        b'Content-Type: multipart/digest; boundary="b"\r\n\r\n--b\r\n\r\n' + MESSAGE + b"--b--\r\n",
+    ),
+    "the header of a part": (
+        b'multipart/signed; boundary="b"',
+        b"--b\r\n" + INNER + b"Content-Type: text/plain\r\n\r\nHello\r\n--b--\r\n",
+    ),
+    "a report's": (
+        b'multipart/report; boundary="b"; report-type=delivery-status',
+        b"--b\r\nContent-Type: text/rfc822-headers\r\n\r\n" + INNER + b"--b--\r\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+@pytest.mark.parametrize("port", [25, 465])
+def test_headers_below_the_first_are_part_of_the_body(
+    host: MailHost, port: int, container: tuple[bytes, bytes]
+) -> None:
+    (content_type, body), subject = container, unique("container")
+    user, sender = ("bob", "bob@example.test") if port == 465 else (None, "them@world.test")
+    head = f"From: {sender}\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\n".encode()
+    head += b"Content-Type: " + content_type + b"\r\n"
+    with host.smtp(port, user) as client:
+        client.sendmail(sender, [CAROL], head + b"\r\n" + body)
+    _, received = parts(host.wait_for(CAROL, subject))
+    assert received.removesuffix(b"\r\n") == body.removesuffix(b"\r\n")
+
+
 # ---- and no more ---------------------------------------------------------------------------------
 
 TALKATIVE = {

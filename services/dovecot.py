@@ -13,6 +13,9 @@ CONF = "/etc/dovecot/dovecot.conf"
 USERS = "/etc/dovecot/users"
 #: The login of `make score` (tasks/score.py), which fills this file and empties it again.
 SCORE_USERS = "/etc/dovecot/probe-users"
+#: What mail programs and this host agree on in TLS 1.2, see openssl-ciphers(1). Postfix has it as
+#: well. Level 2 refuses signatures by SHA-1 and keys below 112 bits of security.
+SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
 #: Debian release -> Dovecot's series; each has its own configuration language.
 SERIES = {"12": "2.3", "13": "2.4"}
 
@@ -25,8 +28,12 @@ def passwd_file(settings: Settings, machine: MachineState) -> str:
     )
 
 
-def _logins(settings: Settings, machine: MachineState) -> Mapping[str, object]:
-    return {"score_users": SCORE_USERS, "score_sender": addresses.score_sender(settings)}
+def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
+    return {
+        "score_users": SCORE_USERS,
+        "score_sender": addresses.score_sender(settings),
+        "suites": SUITES,
+    }
 
 
 def _probes(settings: Settings) -> list[tuple[str, ...]]:
@@ -52,7 +59,7 @@ DOVECOT = Service(
     packages=("dovecot-imapd", "dovecot-pop3d"),
     files=(
         *(
-            File(CONF, RELOAD, f"dovecot/{series}/dovecot.conf.j2", _logins, release=release)
+            File(CONF, RELOAD, f"dovecot/{series}/dovecot.conf.j2", _values, release=release)
             for release, series in SERIES.items()
         ),
         File(USERS, _READ_AGAIN, passwd_file, group="dovecot", mode="640", secret=True),

@@ -71,9 +71,22 @@ def _pattern(network: str) -> str:
     return f"[{address}]/{length}" if ":" in address else network
 
 
+def _own_results(settings: Settings) -> str:
+    """
+    Return a pattern for Authentication-Results under our name, see regexp_table(5).
+
+    Programs that read the header take quotes, escapes, blanks and comments at any place in the name,
+    not only where RFC 8601, section 2.2 allows them.
+    """
+    between = r'(["\\[:space:]]|\(.*\))*'
+    name = "".join(between + each for each in settings.mail_hostname).replace("*.", r"*\.")
+    return f"^Authentication-Results[[:space:]]*:{name}([^[:alnum:].-]|$)"
+
+
 def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
     return {
         "tables": TABLES,
+        "own_results": _own_results(settings),
         "queue_minfree": QUEUE_MINFREE,
         "relayhost": relayhost(settings.mail_relayhost),
         "trusted": [_pattern(network) for network in settings.mail_trusted_networks],
@@ -81,6 +94,8 @@ def _values(settings: Settings, machine: MachineState) -> Mapping[str, object]:
         "forward_domain": FORWARD_DOMAIN,
         "limits": limits.enabled(settings),
         "score_domain": SCORE_DOMAIN,
+        "score_sender": addresses.score_sender(settings),
+        "suites": dovecot.SUITES,
         "sink_port": SINK_PORT,
     }
 
