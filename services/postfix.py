@@ -77,7 +77,7 @@ def _own_results(settings: Settings) -> str:
     """
     Return a pattern for Authentication-Results under our name, see regexp_table(5).
 
-    Programs that read the header take quotes, escapes, blanks and comments at any place in the name,
+    Programs that read the header take quotes, escapes, blanks and comments anywhere in the name,
     not only where RFC 8601, section 2.2 allows them.
     """
     between = r'(["\\[:space:]]|\(.*\))*'
