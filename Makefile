@@ -91,7 +91,7 @@ test: $(VENV) ## unit tests, lint and types: seconds, no Docker
 	@.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/shellcheck .ci/run $$(find remote testbed -name '*.sh')
+	.venv/bin/shellcheck .ci/run $$(find remote testbed acceptance -name '*.sh')
 	$(PY) -m pytest -q -n 2 $(ARGS)
 
 acceptance: $(VENV) ## real targets, real mail: both releases at the same time

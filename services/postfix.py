@@ -75,8 +75,8 @@ def _own_results(settings: Settings) -> str:
     """
     Return a pattern for Authentication-Results under our name, see regexp_table(5).
 
-    Programs that read the header take quotes, escapes, blanks and comments at any place in the
-    name, not only where RFC 8601, section 2.2 allows them.
+    Programs that read the header take quotes, escapes, blanks and comments anywhere in the name,
+    not only where RFC 8601, section 2.2 allows them.
     """
     between = r'(["\\[:space:]]|\(.*\))*'
     name = "".join(between + each for each in settings.mail_hostname).replace("*.", r"*\.")
