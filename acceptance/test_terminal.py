@@ -20,8 +20,8 @@ from testbed.peer import spamassassin
 
 pytestmark = pytest.mark.one_release  # what runs here is the same for both
 
-#: Sets a terminal's title, in C0 and in C1 controls; and turns the order of characters around.
-EVIL = "\033]0;owned\007\x9b31m\u202e"
+#: Colours, in C0 and in C1 controls; a bell; and turns the order of characters around.
+EVIL = "\033[31mowned\007\x9b31m\u202e"
 
 
 def in_zone(text: str) -> str:
@@ -40,9 +40,9 @@ def evil(host: MailHost) -> Iterator[None]:
     """SPF, DMARC and TLS-RPT of the primary domain, with more in them than text."""
     zone = publish(host)["example.test"]
     worse = zone
-    for tag in ("v=spf1", "v=DMARC1;", "v=TLSRPTv1;"):
-        assert tag in worse
-        worse = worse.replace(tag, f"{tag} {in_zone(EVIL)}")
+    for begin, end in (("v=spf1 ", ""), ("p=", "quarantine"), ("v=TLSRPTv1; ", "")):
+        assert f"{begin}{end}" in worse
+        worse = worse.replace(f"{begin}{end}", f"{begin}{in_zone(EVIL)}{end}")
     host.peer.load_zone("example.test", worse)
     yield
     host.peer.load_zone("example.test", zone)
