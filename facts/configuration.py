@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.data import FactData
+from facts.fact import Fact
 from facts.shell import script
 from layout import DKIM_KEYS, KEPT, PEM
 
@@ -68,7 +69,7 @@ def parse_file_states(output: list[str]) -> dict[str, FileState]:
     return {path: FileState(digests.get(path, "-"), *state) for path, state in found.items()}
 
 
-class ManagedFiles(FactBase[dict[str, FileState]]):
+class ManagedFiles(Fact[dict[str, FileState]]):
     """
     Returns path -> state of each given file that exists, of every file in the given folders, and of
     what a killed run left behind (prepared files, saved files of an unconfirmed change):
@@ -85,7 +86,7 @@ class ManagedFiles(FactBase[dict[str, FileState]]):
         return script(_SCRIPT, " ".join(folders), *paths)
 
 
-class FileContents(FactBase[dict[str, str]]):
+class FileContents(Fact[dict[str, str]]):
     """
     Returns path -> text of each given file that exists, for `--diff`. Never ask for a file that
     holds secrets: `-vvv` prints facts.

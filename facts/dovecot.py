@@ -1,15 +1,28 @@
 """Dovecot as it is configured, who can log in, who is logged in, and what the mailboxes hold."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.data import FactData
+from facts.fact import Fact
 from facts.shell import readable, requires, script
 
+#: After a list of very many users, Dovecot 2.4 goes on failing until it starts anew.
+DOVECOT_REMEDY = "restart Dovecot (`systemctl restart dovecot` on the host), then run again"
+# Prints those of some users whom Dovecot knows. 67 (EX_NOUSER): it does not know one of them.
+_KNOWN = """
+known() {
+  if doveadm user "$@" > /dev/null 2>&1; then printf '%s\\n' "$@"; return; fi
+  for user; do
+    if doveadm user "$user" > /dev/null; then echo "$user"; else [ $? = 67 ] || return; fi
+  done
+}
+"""
 # Commands that ask the running Dovecot print nothing when it does not run, instead of failing.
 _IF_RUNNING = "! systemctl is-active --quiet dovecot.service ||"
 
@@ -80,7 +93,7 @@ def parse_who(output: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
     return users
 
 
-class Doveconf(FactBase[dict[str, Any]]):
+class Doveconf(Fact[dict[str, Any]]):
     """
     Returns the settings that differ from Dovecot's defaults, see doveconf(1):
 
@@ -97,7 +110,7 @@ class Doveconf(FactBase[dict[str, Any]]):
         return StringCommand("doveconf -n -c", QuoteString(config))
 
 
-class DoveadmUsers(FactBase[list[str]]):
+class DoveadmUsers(Fact[list[str]]):
     """
     Returns who can log in, see doveadm-user(1); nobody when Dovecot does not run:
 
@@ -108,6 +121,7 @@ class DoveadmUsers(FactBase[list[str]]):
 
     default = list
     requires_command = requires("doveadm")
+    remedy = DOVECOT_REMEDY
 
     def command(self) -> StringCommand:
         return script(f"{_IF_RUNNING} doveadm user '*'")
@@ -127,9 +141,12 @@ class Logins(FactData):
     present: tuple[str, ...] = ()
 
 
-class DoveadmLogins(FactBase[Logins]):
+class DoveadmLogins(Fact[Logins]):
     """
     Returns who can log in and who is logged in, in one read; nobody when Dovecot does not run:
+
+    + users: who is asked for, full addresses; without them all users are, which Dovecot cannot list
+      where there are very many
 
     .. code:: python
 
@@ -138,16 +155,18 @@ class DoveadmLogins(FactBase[Logins]):
 
     default = Logins
     requires_command = requires("doveadm")
+    remedy = DOVECOT_REMEDY
 
-    def command(self) -> StringCommand:
-        return script(f"{_IF_RUNNING} {{ doveadm user '*' && doveadm -f tab who; }}")
+    def command(self, users: Sequence[str] | None = None) -> StringCommand:
+        asked = "doveadm user '*'" if users is None else 'known "$@"'
+        return script(f"{_KNOWN}{_IF_RUNNING} {{ {asked} && doveadm -f tab who; }}", *(users or ()))
 
     def process(self, output: list[str]) -> Logins:
         who = next((i for i, line in enumerate(output) if "\t" in line), len(output))
         return Logins(tuple(sorted(output[:who])), tuple(sorted(parse_who(output[who:]))))
 
 
-class DoveadmMailboxStatus(FactBase[dict[str, dict[str, dict[str, int]]]]):
+class DoveadmMailboxStatus(Fact[dict[str, dict[str, dict[str, int]]]]):
     """
     Returns messages and bytes of each folder, of all users or of one, see doveadm-mailbox(1);
     nothing when Dovecot does not run:
@@ -159,6 +178,7 @@ class DoveadmMailboxStatus(FactBase[dict[str, dict[str, dict[str, int]]]]):
 
     default = dict
     requires_command = requires("doveadm")
+    remedy = DOVECOT_REMEDY
 
     def command(self, user: str | None = None) -> StringCommand:
         self.user = user
@@ -170,7 +190,7 @@ class DoveadmMailboxStatus(FactBase[dict[str, dict[str, dict[str, int]]]]):
         return parse_mailbox_status(output, self.user)
 
 
-class DoveadmWho(FactBase[dict[str, dict[str, dict[str, Any]]]]):
+class DoveadmWho(Fact[dict[str, dict[str, dict[str, Any]]]]):
     """
     Returns who is logged in, with connections and client addresses by service, see doveadm-who(1);
     nobody when Dovecot does not run:
@@ -182,6 +202,7 @@ class DoveadmWho(FactBase[dict[str, dict[str, dict[str, Any]]]]):
 
     default = dict
     requires_command = requires("doveadm")
+    remedy = DOVECOT_REMEDY
     process = staticmethod(parse_who)
 
     def command(self) -> StringCommand:

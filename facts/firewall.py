@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 
 from facts.configuration import FileState, parse_file_states
 from facts.data import FactData
+from facts.fact import Fact
 from facts.shell import script
 
 RULES = "/etc/nftables-mailhost.nft"
@@ -61,7 +62,7 @@ def parse_firewall(output: list[str]) -> FirewallState:
     return FirewallState(files, *(word in output for word in words))
 
 
-class Firewall(FactBase[FirewallState]):
+class Firewall(Fact[FirewallState]):
     """
     Returns the state of the firewall, from nft(8) and systemctl(1):
 

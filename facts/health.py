@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 
 from facts.data import FactData
+from facts.fact import Fact
 from facts.postfix import parse_queue
 from facts.shell import key_values, readable, script
 from layout import MAIL_FOLDER
@@ -151,7 +152,7 @@ def parse_socket(line: str) -> tuple[str, int, str]:
     return ("::" if address == "*" else address), int(port), process
 
 
-class Health(FactBase[HealthState]):
+class Health(Fact[HealthState]):
     """
     Returns how the machine is doing, from date(1), df(1), ss(8), apt-get(8), postqueue(1) and
     others.

@@ -1,7 +1,8 @@
 """Maildirs of Unix accounts, on a host that was set up by hand."""
 
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 
+from facts.fact import Fact
 from facts.shell import script
 
 _SCRIPT = """
@@ -13,7 +14,7 @@ done
 """
 
 
-class HomeMaildirs(FactBase[list[str]]):
+class HomeMaildirs(Fact[list[str]]):
     """
     Returns the names of accounts with a `/home/NAME/Maildir` that is not imported yet.
 
@@ -33,7 +34,7 @@ class HomeMaildirs(FactBase[list[str]]):
         return sorted(output)
 
 
-class ImportReport(FactBase[list[str]]):
+class ImportReport(Fact[list[str]]):
     """
     Returns what the last import of Maildirs left out, and why; a sentence each.
 

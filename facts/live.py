@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 
 from facts.data import FactData
+from facts.fact import Fact
 from facts.health import parse_socket
 from facts.shell import key_values, readable, script
 from facts.tls import (
@@ -146,7 +147,7 @@ def _folder(line: str) -> LooseFolder:
     return LooseFolder(path, owner, mode, float(changed))
 
 
-class Live(FactBase[LiveState]):
+class Live(Fact[LiveState]):
     """
     Returns the present state of the mail host, from ss(8), openssl-s_client(1), find(1) and
     getent(1).

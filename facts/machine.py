@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 
 from facts.data import FactData
+from facts.fact import Fact
 from facts.firewall import RULES
 from facts.shell import key_values
 from layout import MAIL_FOLDER, STAMPS, VMAIL_IDS
@@ -192,7 +193,7 @@ def _reachable(sockets: Sequence[str]) -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda each: int(each[0].partition("/")[0])))
 
 
-class Machine(FactBase[MachineState]):
+class Machine(Fact[MachineState]):
     """
     Returns what a mail host depends on in its machine:
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.data import FactData
+from facts.fact import Fact
 from facts.shell import script
 from layout import MAIL_FOLDER
 
@@ -43,7 +44,7 @@ def parse_mailbox_folders(output: list[str]) -> MailboxFolders:
     return MailboxFolders(frozenset(present), frozenset(retiring))
 
 
-class Mailboxes(FactBase[MailboxFolders]):
+class Mailboxes(Fact[MailboxFolders]):
     """
     Returns the addresses that have mail on the host:
 

@@ -5,9 +5,10 @@ from typing import TypedDict
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 from pyinfra.api.exceptions import FactProcessError
 
+from facts.fact import Fact
 from facts.shell import script
 from layout import DKIM_KEYS
 
@@ -78,7 +79,7 @@ def public_keys(found: dict[str, dict[str, SigningKey]], selector: str) -> dict[
     }
 
 
-class SigningKeys(FactBase[dict[str, dict[str, SigningKey]]]):
+class SigningKeys(Fact[dict[str, dict[str, SigningKey]]]):
     """
     Returns domain → selector → key, for each DOMAIN/SELECTOR.private:
 

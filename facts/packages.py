@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 
 from facts.data import FactData
+from facts.fact import Fact
 from facts.shell import requires, script
 
 
@@ -43,7 +44,7 @@ def parse_package_states(output: list[str]) -> PackageStates:
     )
 
 
-class Packages(FactBase[PackageStates]):
+class Packages(Fact[PackageStates]):
     """
     Returns which of the given Debian packages are installed, from dpkg-query(1):
 

@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 
+from facts.fact import Fact
 from facts.shell import readable, requires
 
 #: qmgr(8)'s queues, as postqueue(1) names them.
@@ -61,7 +62,7 @@ def _folder(config_dir: str | None) -> tuple[str | QuoteString, ...]:
     return () if config_dir is None else ("-c", QuoteString(config_dir))
 
 
-class Postconf(FactBase[dict[str, str]]):
+class Postconf(Fact[dict[str, str]]):
     """
     Returns the parameters that main.cf sets, see postconf(1):
 
@@ -78,7 +79,7 @@ class Postconf(FactBase[dict[str, str]]):
         return StringCommand("postconf -n", *_folder(config_dir))
 
 
-class PostconfMaster(FactBase[dict[str, dict[str, Any]]]):
+class PostconfMaster(Fact[dict[str, dict[str, Any]]]):
     """
     Returns the services of master.cf, see master(5):
 
@@ -97,7 +98,7 @@ class PostconfMaster(FactBase[dict[str, dict[str, Any]]]):
         return StringCommand("postconf -M", *folder, "&& postconf -P", *folder)
 
 
-class Queue(FactBase[dict[str, dict[str, int]]]):
+class Queue(Fact[dict[str, dict[str, int]]]):
     """
     Returns the number of messages in each queue and the age of the oldest in seconds, see
     postqueue(1); also while Postfix is stopped:

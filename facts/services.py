@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.data import FactData
+from facts.fact import Fact
 from facts.shell import requires, script
 from facts.watched import Watched
 from layout import STAMPS
@@ -169,7 +170,7 @@ def _newest(
     return newest
 
 
-class Services(FactBase[dict[str, ServiceState]]):
+class Services(Fact[dict[str, ServiceState]]):
     """
     Returns the state of the mail host's services, and what each needs to run the configuration
     on disk, from start times (systemctl(1)) and file change times on the host.

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from pyinfra.api import FactBase, StringCommand
+from pyinfra.api import StringCommand
 
 from facts.data import FactData
+from facts.fact import Fact
 from facts.shell import key_values, readable, requires, script
 from layout import LIBRARY, PEM, TLS_PORTS
 
@@ -128,7 +129,7 @@ def parse_served(lines: Sequence[str]) -> dict[int, CertificateState]:
     return served
 
 
-class ServedCertificates(FactBase[dict[int, CertificateState]]):
+class ServedCertificates(Fact[dict[int, CertificateState]]):
     """
     Returns port -> the certificate that it shows, for all given TCP ports in one read; a port that
     shows none is missing:
@@ -148,7 +149,7 @@ class ServedCertificates(FactBase[dict[int, CertificateState]]):
         return parse_served(key_values(output).get("served", ()))
 
 
-class Certificate(FactBase[CertificateState | None]):
+class Certificate(Fact[CertificateState | None]):
     """
     Returns the certificate that the mail services serve, None if there is none:
 
@@ -168,7 +169,7 @@ class Certificate(FactBase[CertificateState | None]):
 RENEWAL = f"{LIBRARY}/certificate.sh"
 
 
-class CertificateDue(FactBase[str]):
+class CertificateDue(Fact[str]):
     """
     Returns why the host has to put another certificate in place, "" if the present one will do:
 

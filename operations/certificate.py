@@ -4,11 +4,12 @@ from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pyinfra import host, logger
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import StringCommand
 
 from facts.shell import script
 from facts.tls import Certificate, CertificateDue, CertificateState
 from layout import PEM
+from operations.operation import operation
 from operations.scripts import shell
 
 #: Apple's clients refuse a certificate that is valid for longer (support.apple.com/HT210176).

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from pyinfra import host, logger, state
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import StringCommand
 
 from facts.configuration import FileContents, ManagedFiles
 from facts.services import Services, ServiceState
@@ -19,6 +19,7 @@ from facts.shell import script
 from facts.text import printable
 from layout import KEPT
 from operations.activation import activate, activation
+from operations.operation import operation
 from operations.scripts import shell
 from operations.transaction import replace
 from services.configuration import Configuration, WantedFile, watched

@@ -9,12 +9,13 @@ import hashlib
 from collections.abc import Generator, Sequence
 
 from pyinfra import host, logger, state
-from pyinfra.api import FunctionCommand, Host, State, StringCommand, operation
+from pyinfra.api import FunctionCommand, Host, State, StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 
 from facts.firewall import DROP_IN, EARLIER, RULES, UNIT, Firewall, FirewallState
 from facts.shell import script
+from operations.operation import operation
 from operations.scripts import shell
 from services.configuration import WantedFile
 

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Generator
 
 from pyinfra import host, logger
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import StringCommand
 
 from facts.homes import HomeMaildirs, ImportReport
 from facts.shell import script
 from facts.text import printable
 from layout import MAIL_FOLDER, STATE
+from operations.operation import operation
 from operations.scripts import shell
 
 #: What the last import left out, and why.

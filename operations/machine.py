@@ -3,11 +3,12 @@
 from collections.abc import Generator, Sequence
 
 from pyinfra import host
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import StringCommand
 
 from facts.machine import MachineState
 from facts.shell import script
 from layout import MAIL_FOLDER, VMAIL_IDS
+from operations.operation import operation
 from operations.scripts import shell
 from services.base import DEFAULT_TIME_DAEMON
 

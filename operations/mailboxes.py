@@ -3,12 +3,13 @@
 from collections.abc import Collection, Generator, Mapping
 
 from pyinfra import host, logger
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import StringCommand
 
 from facts.mailboxes import Mailboxes
 from facts.shell import script
 from facts.text import printable
 from layout import MAIL_FOLDER
+from operations.operation import operation
 from operations.scripts import shell
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Generator, Sequence
 
 from pyinfra import host
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import StringCommand
 
 from facts.packages import GUARD_MARK, Packages
 from facts.shell import script
+from operations.operation import operation
 from operations.scripts import shell
 
 #: Postfix's debconf answers; its main.cf is ours from the first start on.

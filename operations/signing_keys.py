@@ -3,11 +3,12 @@
 from collections.abc import Generator, Sequence
 
 from pyinfra import host
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import StringCommand
 
 from facts.opendkim import SigningKeys
 from facts.shell import script
 from layout import DKIM_KEYS
+from operations.operation import operation
 
 # Each key is made in a folder of its own and renamed, so that half a key never counts as one. mv -n
 # never replaces a key.
