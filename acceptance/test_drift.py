@@ -17,6 +17,7 @@ TABLES = "/etc/postfix/tables"
 KEY = "/etc/dkimkeys/example.test/default.private"
 SECOND_KEY = "/etc/dkimkeys/second.test/default.private"
 RELAY = "smtpd_relay_restrictions"
+RESTRICTIONS = "$no_inner_domain, permit_mynetworks, reject_unauth_destination"
 
 # Of each: the operations that have to mend it, and no others; what was done and what proves that
 # it was mended, by the service's own tools. One run mends all of a group.
@@ -24,9 +25,7 @@ DRIFTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "settings edited, tables and drop-ins lost, a user added": (
         [CONFIGURATION],
         {
-            f"postconf -e {RELAY}=permit": (
-                f"postconf -h {RELAY} | grep -qx 'permit_mynetworks, reject_unauth_destination'"
-            ),
+            f"postconf -e {RELAY}=permit": (f"postconf -h {RELAY} | grep -qxF '{RESTRICTIONS}'"),
             "postconf -P smtp/inet/smtpd_sasl_auth_enable=yes && postfix reload": (
                 "! postconf -P | grep -q smtp/inet/smtpd_sasl_auth_enable"
             ),

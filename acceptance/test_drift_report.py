@@ -24,7 +24,7 @@ PORT = 8025
 DRIFTS: dict[str, tuple[str, str, str, bool]] = {
     "postconf -e smtpd_relay_restrictions=permit": (
         "/etc/postfix/main.cf",
-        "smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination",
+        "smtpd_relay_restrictions = $no_inner_domain, permit_mynetworks, reject_unauth_destination",
         "smtpd_relay_restrictions = permit",
         True,
     ),
