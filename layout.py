@@ -29,3 +29,5 @@ STAMPS = "/run/mailhost"
 TLS_PORTS = {25: "smtp", 110: "pop3", 143: "imap", 465: "", 587: "smtp", 993: "", 995: ""}
 #: The port that serves settings for mail programs and the MTA-STS policy.
 HTTPS_PORT = 443
+#: Where a certificate is shown.
+PORTS_WITH_TLS = frozenset({*TLS_PORTS, HTTPS_PORT})

@@ -12,7 +12,7 @@ from facts.data import FactData
 from facts.fact import Fact
 from facts.shell import requires, script
 from facts.watched import Watched
-from layout import STAMPS
+from layout import KEPT, STAMPS
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class ServiceState(FactData):
 
 #: Where the administrator's unit files and drop-ins are, see systemd.unit(5).
 _OVERRIDES = ("/etc/systemd/system", "/etc/systemd/system.control", "/run/systemd/system")
+
+#: Where the files are that a change which is not confirmed has replaced or removed.
+_REPLACED = f"{KEPT}/present"
 
 # One call for all units, one for all files: starting a process takes longer than reading. A rename
 # and chmod change a file's ctime but not its mtime: only ctime misses no change.
@@ -161,9 +164,14 @@ def _overrides(files: Mapping[str, tuple[float, float]], *units: str) -> dict[st
 def _newest(
     files: Mapping[str, tuple[float, float]], effects: Mapping[str, str]
 ) -> dict[str, float]:
-    """Return action -> when a file that needs it, or a file in such a folder, last changed."""
+    """
+    Return action -> when a file that needs it, or a file in such a folder, last changed.
+
+    A file that is gone has left its copy with those of the unconfirmed change.
+    """
     newest: dict[str, float] = {}
-    for path, (changed, _) in files.items():
+    replaced = {path.removeprefix(_REPLACED): times for path, times in files.items()}
+    for path, (changed, _) in {**replaced, **files}.items():
         for place, action in effects.items():
             if path == place or path.startswith(f"{place}/"):
                 newest[action] = max(changed, newest.get(action, 0.0))
@@ -189,7 +197,7 @@ class Services(Fact[dict[str, ServiceState]]):
         self._watched = declared() if watched is None else watched
         units = [unit for each in self._watched for unit in each.units]
         paths = dict.fromkeys(path for each in self._watched for path in each.effects)
-        return script(_SCRIPT, " ".join(units), STAMPS, *paths, *_override_paths(*units))
+        return script(_SCRIPT, " ".join(units), STAMPS, _REPLACED, *paths, *_override_paths(*units))
 
     def process(self, output: list[str]) -> dict[str, ServiceState]:
         return parse_services(output, self._watched)

@@ -45,4 +45,5 @@ def replace(
     + paths: of those that change; one that is not among the files is removed
     """
     text = shell("transaction/replace.sh")
-    return script(text, KEPT, "\n".join(checks), *paths, stdin=bundle(files))
+    alone = [f"({check}\n)" for check in checks]  # one that exits ends no other
+    return script(text, KEPT, "\n".join(alone), *paths, stdin=bundle(files))

@@ -112,7 +112,7 @@ def test_a_changed_file_is_checked_and_kept_before_it_is_moved() -> None:
     check, keep, move = 'eval "$checks"', 'keep "$path"', 'replace "$path"'
     assert replace.index("base64 -d") < replace.index(check)
     assert replace.index(check) < replace.index(keep) < replace.index(move)
-    assert replace.endswith(f" mailhost {KEPT} 'doveconf -n || fail no' /etc/x/users")
+    assert replace.endswith(f" mailhost {KEPT} '(doveconf -n || fail no\n)' /etc/x/users")
     assert re.findall(r'find "\$stage(.*?)" .* touch', replace) == ["/etc/postfix"]
     assert "alice" not in replace
 

@@ -44,10 +44,17 @@ def test_both_languages_say_the_same() -> None:
     assert re.findall(figures, english) == re.findall(figures, chinese)
 
 
+def test_the_test_that_is_run_as_an_example_exists() -> None:
+    (line,) = [line for line in commands("docs/develop.md") if "pytest" in line]
+    module, _, word = line.partition("tests/")[2].partition(" -k ")
+    names = re.findall(r"^def (test_\w+)", (ROOT / "tests" / module).read_text(), re.MULTILINE)
+    assert any(word.strip() in name for name in names)
+
+
 def test_every_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([\w-]+(?: [\w-]+)*):", (ROOT / "Makefile").read_text(), re.M))
     known = {word for line in targets for word in line.split()}
-    for command in commands("README.md"):
+    for command in commands("README.md") + commands("docs/develop.md"):
         if command.startswith("make "):
             words = [word for word in command.split()[1:] if "=" not in word]
             assert set(words) <= known, command

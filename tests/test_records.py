@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
 from pathlib import PurePosixPath
+from pkgutil import iter_modules
 
 import jinja2
 import pytest
+from probe.__main__ import CHECKS
 
+import services
 from facts.packages import PackageStates
 from facts.services import ServiceState
+from layout import PEM
 from operations.activation import activation
 from operations.configuration import probe_lines
 from services.all import ALL
 from services.configuration import configurations, secrets, unseen, wanted_packages, watched
 from services.service import RELOAD, RESTART, File, Service
+from services.units import REMOTE
 from tasks.checks.machine import expected
 from tasks.drifts import machine, units
 from tests.inventory import settings
-from tests.plan import VPS, wanted
+from tests.plan import RELEASES, VPS, vps, wanted
 from wanted.rendering import TEMPLATES
 
 SYSTEM = "/etc/systemd/system"
@@ -167,6 +174,79 @@ def test_every_secret_of_the_host_is_hidden_from_who_does_not_read_it() -> None:
     ]
 
 
+#: What is asked after a change, of a host with every option on: names of checks in remote/probe.
+PROBES = {
+    "opendkim": ["signs", "signs"],
+    "opendmarc": ["answers"],
+    "postsrsd": ["rewrites"],
+    "dovecot": ["imap", "imap", "pop3", "pop3", "knows"],
+    "postfix": ["smtp", "submission", "submission", "greets"],
+    "mailhost-web.socket": ["https"],
+}
+#: Services whose own checker judges their files.
+CHECKED = {
+    *("opendkim", "opendmarc", "mailhost-limits.socket", "dovecot", "postfix", "fail2ban"),
+    *("mailhost-web.socket", "unattended-upgrades", "mailhost-certificate.timer"),
+}
+EVERYTHING = settings(
+    mail_aliases={"outside": ["friend@elsewhere.net"]},
+    mail_dmarc_inbound="enforce",
+    mail_web=True,
+    mail_tls={"mode": "acme"},
+)
+
+
+def test_every_service_is_asked_and_checked_as_before() -> None:
+    asked = {name: [probe[0] for probe in each.probes] for name, each in wanted(EVERYTHING).items()}
+    assert {name: probes for name, probes in asked.items() if probes} == PROBES
+    assert {probe for probes in asked.values() for probe in probes} <= CHECKS.keys()
+    assert {each.name for each in ALL if each.check} == CHECKED
+
+
+def test_what_others_ask_starts_before_them() -> None:
+    names = [each.name for each in ALL]
+    order = ["opendkim", "opendmarc", "postsrsd", "mailhost-limits.socket", "dovecot", "postfix"]
+    assert sorted(order, key=names.index) == order
+    assert names[-1] == "mailhost-firewall"
+
+
+def test_every_record_is_in_the_list() -> None:
+    modules = [import_module(f"services.{each.name}") for each in iter_modules(services.__path__)]
+    records = {
+        v.name for module in modules for v in vars(module).values() if isinstance(v, Service)
+    }
+    assert records <= {each.name for each in ALL}
+
+
+@pytest.mark.parametrize("service", ALL, ids=lambda each: each.name)
+def test_a_record_does_not_contradict_itself(service: Service) -> None:
+    for file in service.files:
+        assert re.fullmatch(r"/\S*[^/]", file.path)
+        assert re.fullmatch("[0-7]{3}", file.mode), file.path
+        assert file.secret == (int(file.mode, 8) & 0o007 == 0), file.path
+        assert service.is_watched or not file.effect.action, file.path
+    assert bool(service.ports) == bool(service.listeners)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_no_path_is_written_twice_and_none_hidden_from_who_names_it(release: str) -> None:
+    found = wanted(EVERYTHING, vps(release))
+    paths = [file.path for each in found.values() for file in each.files]
+    assert len(paths) == len(set(paths))
+    for each in found.values():
+        for file in each.files:
+            said = re.sub(r"(?m)^(InaccessiblePaths.*|\s*#.*)$", "", file.content or "")
+            assert "MemoryMax=0M" not in said, file.path
+            for path in unseen(each.service, ALL):
+                assert not re.search(re.escape(path) + r"(?![\w-])", said), (file.path, path)
+
+
+def test_a_renewal_reloads_who_shows_the_certificate() -> None:
+    script = (REMOTE / "renewal/certificate.sh").read_text()
+    (named,) = re.findall(r"for service in ([a-z ]+);", script)
+    assert set(named.split()) == {each.name for each in ALL if PEM in each.affected_by}
+
+
 TOY = Service(
     "toy",
     packages=("toyd",),
@@ -185,7 +265,7 @@ def toy_template(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("toy_template")
-def test_a_service_more_is_one_record_and_one_template() -> None:
+def test_a_toy_service_is_one_record_and_one_template() -> None:
     services, host_settings = (*ALL, TOY), settings()
     found = configurations(services, host_settings, VPS)
     toy = found["toy"]

@@ -104,3 +104,13 @@ def test_what_lies_beside_a_unit_is_found_with_its_time() -> None:
         f"{folder}/dovecot.service": 7.5,
         f"{folder}/dovecot.service.d/override.conf": 9.5,
     }
+
+
+def test_a_file_that_is_gone_is_a_change() -> None:
+    started = shown("loaded", "active", "enabled")
+    started[6] = "InactiveExitTimestamp=Wed 2026-11-25 01:00:00.500000 UTC"
+    conf, kept = "/etc/dovecot/dovecot.conf", "/var/lib/mailhost/kept/present"
+    copied = f"file 1895568500.0 1795520820.9 {kept}{conf}"
+    assert parse_services([*started, copied], WATCHED)["dovecot"].action == "reload"
+    still = f"file 1795520820.9 1795520820.9 {conf}"
+    assert parse_services([*started, copied, still], WATCHED)["dovecot"].action == ""

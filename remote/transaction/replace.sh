@@ -17,10 +17,17 @@ kept=$1 good=${1%/*}/good checks=$2; shift 2
 # one, never half of one.
 rm -rf /etc/.mailhost.*
 stage=$(mktemp -d /etc/.mailhost.XXXXXX)
-trap 'rm -rf "$stage"' EXIT
+checking=
+ended() {
+  [ "$?" = 0 ] || [ -z "$checking" ] || [ -e "$stage/.failed" ] ||
+    echo "A service's checker failed and did not say why. Nothing was replaced." >&2
+  rm -rf "$stage"
+}
+trap ended EXIT
 chmod 755 "$stage"
 
 fail() { # SENTENCE
+  : > "$stage/.failed"
   echo "$*" | sed "s|$stage||g" >&2
   echo "Nothing was replaced: the services keep the configuration they had." >&2
   exit 1
@@ -34,7 +41,9 @@ base64 -d | tar -xzm -C "$stage" || fail "the new configuration did not arrive w
 [ ! -d "$stage/etc/postfix" ] ||
   find "$stage/etc/postfix" -type f -exec touch -d "3 seconds ago" {} +
 
+checking=yes
 eval "$checks"
+checking=
 
 for path; do
   [ ! -d "$path" ] || fail "$path is a folder, a file belongs there: move it away"

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from facts.firewall import RULES, FirewallState
 from facts.live import Listener, LiveState
 from facts.tls import CertificateState
-from layout import PEM
+from layout import PEM, PORTS_WITH_TLS
 from operations.certificate import renewal_reason
 from services import renewal
 from services.configuration import Configuration
@@ -132,5 +132,5 @@ def asked(
     return [
         port
         for port, service in servers.items()
-        if port in listening and service.name not in held | set(inactive)
+        if port in listening & PORTS_WITH_TLS and service.name not in held | set(inactive)
     ]

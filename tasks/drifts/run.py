@@ -11,7 +11,7 @@ from facts.live import Live
 from facts.machine import Machine
 from facts.packages import Packages
 from facts.services import Services
-from layout import MAIL_FOLDER
+from layout import MAIL_FOLDER, PORTS_WITH_TLS
 from preflight import checked_settings
 from services.all import ALL
 from services.configuration import configurations, served_ports, wanted_packages, watched
@@ -36,7 +36,7 @@ def report() -> Report:
     texts: dict[str, str] = host.get_fact(FileContents, paths=changed) if changed else {}
     packages = host.get_fact(Packages, packages=wanted_packages(ALL, settings, machine))
     firewall = host.get_fact(Firewall)
-    ports = served_ports(ALL, settings)
+    ports = [port for port in served_ports(ALL, settings) if port in PORTS_WITH_TLS]
     live = host.get_fact(Live, folder=MAIL_FOLDER, passwd_files=judge.PASSWD_FILES, ports=ports)
     seen = Seen(machine, packages, firewall, units, states, live, texts)
     # sshd's own port, and the one that the inventory reaches it at.
