@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from docs import memory
 from docs.generate import PAGE, page
@@ -56,5 +57,5 @@ def test_every_target_that_is_named_exists() -> None:
     known = {word for line in targets for word in line.split()}
     for command in commands("README.md") + commands("docs/develop.md"):
         if command.startswith("make "):
-            words = [word for word in command.split()[1:] if "=" not in word]
+            words = [word for word in shlex.split(command)[1:] if "=" not in word]
             assert set(words) <= known, command
