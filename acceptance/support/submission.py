@@ -1,4 +1,4 @@
-"""Messages with headers of one's own making, and what the host answers to them."""
+"""Messages and envelopes of one's own making, and what the host answers to them."""
 
 from __future__ import annotations
 
@@ -29,3 +29,18 @@ def submit(
     """The same in a session of its own."""
     with host.smtp(port, user) as client:
         return answer(client, head, sender, recipient)
+
+
+def say(client: smtplib.SMTP, command: str) -> str:
+    """Return the server's answer to a command as it is: "550 5.1.1 …"."""
+    code, text = client.docmd(command)
+    return f"{code} {text.decode()}"
+
+
+def envelope(
+    host: MailHost, sender: str, recipient: str, port: int = 25, user: str | None = None
+) -> str:
+    """Return the answer to RCPT TO, where Postfix judges sender and recipient both."""
+    with host.smtp(port, user) as client:
+        assert say(client, f"MAIL FROM:<{sender}>") == "250 2.1.0 Ok"
+        return say(client, f"RCPT TO:<{recipient}>")
