@@ -45,5 +45,5 @@ def replace(
     + paths: of those that change; one that is not among the files is removed
     """
     text = shell("transaction/replace.sh")
-    alone = [f"({check}\n)" for check in checks]  # one that exits ends no other
+    alone = [f"({check}\n)" for check in checks if check]  # one that exits ends no other
     return script(text, KEPT, "\n".join(alone), *paths, stdin=bundle(files))

@@ -130,6 +130,14 @@ def test_only_the_checkers_of_what_changes_are_asked() -> None:
     assert "doveconf -n" not in replace
 
 
+def test_a_service_without_a_checker_is_not_asked() -> None:
+    silent = Configuration(Service("journald"), True, (WantedFile("/etc/x/journal", "j\n"),))
+    (replace, _), _ = commands(
+        apply, {ManagedFiles: {}, Services: {"dovecot": RUNS}}, configurations=[silent]
+    )
+    assert replace.endswith(f" mailhost {KEPT} '' /etc/x/journal")
+
+
 def test_the_checker_of_a_service_that_is_switched_off_is_not_asked() -> None:
     gone = WantedFile(FILE.path, None)
     (replace, _), _ = commands(
