@@ -85,8 +85,8 @@ def test_rules_are_taken_back_while_somebody_holds_the_lock(
     (tmp_path / "config.py").write_text("from pyinfra import config\nconfig.CONNECT_TIMEOUT = 2\n")
     by_ssh = replace(host, inventory=tmp_path / "ssh.py", by_docker=False)
     before = host.run(*TABLE)
-    host.run("nft", "-f", "-", input=ONE_CONNECTION)
     host.run("systemd-run", "-q", "--collect", "--unit=holder", "sh", "-c", HOLD_FIREWALL)
+    host.run("nft", "-f", "-", input=ONE_CONNECTION)
     try:
         patient = ("--config", str(tmp_path / "config.py"), "deploy.py", "-y")
         cut_off = by_ssh.pyinfra(*patient, *data_arguments({"mail_open_ports": [81]}))

@@ -10,7 +10,7 @@ from acceptance.support.mailhost import MailHost
 from acceptance.support.signatures import outside, unique
 from acceptance.support.submission import envelope, say, submit
 
-STRANGER = "stranger@world.test"
+STRANGER, CAROL = "stranger@world.test", "carol@second.test"
 #: What the host's own port 25 says to its own processes.
 LOCAL_RCPT = """
 import smtplib, sys
@@ -27,6 +27,7 @@ INNER = (
 )
 
 
+@pytest.mark.parametrize(("port", "user"), [(25, None), (465, "alice"), (587, CAROL)])
 @pytest.mark.parametrize("recipient", INNER)
 def test_domains_of_the_hosts_inside_are_no_recipients(
     host: MailHost, port: int, user: str | None, recipient: str

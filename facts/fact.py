@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from gevent.hub import Hub  # type: ignore[import-untyped]
-from pyinfra import host
+from pyinfra import host, logger, state
 from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import PyinfraError
 
@@ -75,7 +75,10 @@ def failure(fact: FactBase[Any], said: str) -> FactFailed:
         shown = f"{shown[:_LONGEST]}…"
     remedy = getattr(fact, "remedy", Fact.remedy)
     question = asked(type(fact))
-    return FactFailed(f"{host.name}: asked for {question}, the host said: {shown}; {remedy}")
+    failed = FactFailed(f"{host.name}: asked for {question}, the host said: {shown}; {remedy}")
+    if state.current_deploy_filename is None:
+        logger.error("%s", failed)  # `pyinfra INVENTORY fact …` passes over exceptions
+    return failed
 
 
 def _reporting(command: Callable[..., Any]) -> Callable[..., StringCommand]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from inspect import getcallargs
+from types import SimpleNamespace
 
 import pytest
 from pyinfra.api import QuoteString, StringCommand
-from pyinfra.context import ctx_host
+from pyinfra.context import ctx_host, ctx_state
 
 from facts.fact import Fact, FactFailed, asked
 from facts.live import Live
@@ -44,7 +45,8 @@ def read(text: str) -> int:
     command = toy.command(**arguments).get_raw_value()
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    with ctx_host.use(FakeHost({})):
+    deploy = SimpleNamespace(current_deploy_filename="deploy.py")
+    with ctx_host.use(FakeHost({})), ctx_state.use(deploy):
         return toy.process(done.stdout.splitlines())
 
 
