@@ -40,6 +40,6 @@ def test_which_suites_a_port_takes(host: MailHost, port: int) -> None:
 
 def test_which_suites_a_port_takes_with_an_rsa_certificate(host: MailHost) -> None:
     pem = host.peer.exec("sh", "-c", WITH_RSA, "sh", host.hostname)
-    with certificate_in_place(host, pem):
+    with host.restored(), certificate_in_place(host, pem):
         found = {port: taken(host, port) for port in (25, 465, 993)}
     assert found == {25: MODERN | KEPT_WITH_RSA, 465: MODERN, 993: MODERN}
