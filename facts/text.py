@@ -1,7 +1,5 @@
 """What hosts, and the world beyond them, say: made safe for a terminal."""
 
-from __future__ import annotations
-
 
 def printable(text: str, keep: str = "") -> str:
     """

@@ -9,8 +9,6 @@ under that name it is whole. Only root can signal or trace this process: its rea
 REPORT, in a folder of root's, is told what the owner of the host should know.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -7,8 +7,6 @@ UIDs to the messages of a folder before their old UIDs are in place; mail that a
 import gets new ones. What is still in the copy is what remains to be done.
 """
 
-from __future__ import annotations
-
 import filecmp
 import os
 import re
